@@ -1,0 +1,29 @@
+package records
+
+import (
+	"context"
+	"fmt"
+)
+
+// Fence lets the newest attempt pass and refuses older ones with ErrSuperseded: an attempt that Temporal gave up on may
+// still be running. Call it right before a write. key is stable over attempts (operation and step); attempt counts
+// from 1.
+func (s *Store) Fence(ctx context.Context, key string, attempt int32) error {
+	if err := plainText("key", key, true); err != nil {
+		return fmt.Errorf("fence %q: %w", key, err)
+	}
+	if attempt < 1 {
+		return fmt.Errorf("fence %s: attempt is %d, it counts from 1", key, attempt)
+	}
+	var highest int32
+	err := s.pool.QueryRow(ctx, `INSERT INTO tejun.fences AS f (key, attempt) VALUES ($1, $2)
+		ON CONFLICT (key) DO UPDATE SET attempt = greatest(f.attempt, excluded.attempt), seen_at = clock_timestamp()
+		RETURNING attempt`, key, attempt).Scan(&highest)
+	if err != nil {
+		return fmt.Errorf("fence %s: %w", key, explain(err))
+	}
+	if highest > attempt {
+		return fmt.Errorf("attempt %d of %s: %w: attempt %d has begun", attempt, key, ErrSuperseded, highest)
+	}
+	return nil
+}
