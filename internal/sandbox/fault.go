@@ -1,0 +1,138 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Kinds of faults.
+const (
+	FaultThrottle            = "throttle"              // refused as too fast, not executed
+	Fault500                 = "500"                   // the service's internal error, not executed
+	FaultLostRequest         = "lost-request"          // connection reset, not executed
+	FaultExecutedThenTimeout = "executed-then-timeout" // executed, but the answer never comes
+	FaultStaleRead           = "stale-read"            // a read sees every resource as it was before its last change
+	FaultDenied              = "denied"                // no permission, not executed
+)
+
+// FaultKinds lists the kinds.
+var FaultKinds = []string{FaultThrottle, Fault500, FaultLostRequest, FaultExecutedThenTimeout, FaultStaleRead, FaultDenied}
+
+// Forever as Times keeps a fault until it is cleared.
+const Forever = -1
+
+// Fault makes calls go wrong. The oldest fault that fits a call strikes. It counts attempts, so the SDK's own retries use
+// it up too.
+type Fault struct {
+	ID        string `json:"id"`        // given by the sandbox
+	Service   string `json:"service"`   // such as "cloudfront"; "" means every service
+	Operation string `json:"operation"` // such as "UpdateDistribution"; "" means every operation
+	Kind      string `json:"kind"`
+	Times     int    `json:"times"`    // how often it strikes; 0 means once, Forever until cleared
+	Resource  string `json:"resource"` // key such as "cloudfront:distribution/E123" or its last part; "" means every resource
+}
+
+const faultKind = "sandbox:fault"
+
+// AddFault adds a fault for all processes. An unknown kind, service or operation is refused, and so is a stale read of
+// an operation that writes.
+func (s *Sandbox) AddFault(f Fault) error {
+	f.Service = strings.ToLower(f.Service)
+	if !slices.Contains(FaultKinds, f.Kind) {
+		return fmt.Errorf("fault kind %q: want one of %s", f.Kind, strings.Join(FaultKinds, ", "))
+	}
+	if f.Times < Forever {
+		return fmt.Errorf("fault times %d: want 1 or more, or %d for until cleared", f.Times, Forever)
+	}
+	if f.Times == 0 {
+		f.Times = 1
+	}
+	op, err := lookFault(f)
+	if err != nil {
+		return err
+	}
+	if f.Kind == FaultStaleRead && op != nil && op.writes {
+		return fmt.Errorf("fault stale-read: %s:%s is a write; name a read such as Get… or Describe…", f.Service, op.name)
+	}
+	return s.change(context.Background(), func(c *call) error {
+		f.ID = fmt.Sprintf("%012d", c.state.lines)
+		return c.put(faultKind+"/"+f.ID, f)
+	})
+}
+
+func lookFault(f Fault) (*operation, error) {
+	if f.Service == "" {
+		if f.Operation != "" {
+			return nil, fmt.Errorf("fault operation %q: name its service too", f.Operation)
+		}
+		return nil, nil
+	}
+	ops, known := services[f.Service]
+	if !known {
+		return nil, fmt.Errorf("fault service %q: want one of %s", f.Service, strings.Join(Services(), ", "))
+	}
+	if f.Operation == "" {
+		return nil, nil
+	}
+	op, known := ops[f.Operation]
+	if !known {
+		return nil, fmt.Errorf("fault operation %q: the sandbox knows of %s: %s", f.Operation, f.Service, strings.Join(operationNames(ops), ", "))
+	}
+	return &op, nil
+}
+
+// Faults lists the faults that can still strike, oldest first.
+func (s *Sandbox) Faults() (faults []Fault, err error) {
+	err = s.view(func(c *call) error {
+		faults, err = list[Fault](c, faultKind)
+		return err
+	})
+	return faults, err
+}
+
+// ClearFaults takes all faults away.
+func (s *Sandbox) ClearFaults() error {
+	return s.change(context.Background(), func(c *call) error {
+		faults, err := list[Fault](c, faultKind)
+		for _, f := range faults {
+			c.remove(faultKind + "/" + f.ID)
+		}
+		return err
+	})
+}
+
+// strike finds the fault that hits the call and uses one of its times up; "" when none does.
+func (c *call) strike(service string, op operation, resource string) (string, error) {
+	if len(c.state.now[faultKind]) == 0 {
+		return "", nil
+	}
+	faults, err := list[Fault](c, faultKind)
+	if err != nil {
+		return "", err
+	}
+	for _, f := range faults {
+		if !f.fits(service, op, resource) {
+			continue
+		}
+		key := faultKind + "/" + f.ID
+		switch {
+		case f.Times == Forever:
+		case f.Times <= 1:
+			c.remove(key)
+		default:
+			f.Times--
+			err = c.put(key, f)
+		}
+		return f.Kind, err
+	}
+	return "", nil
+}
+
+func (f Fault) fits(service string, op operation, resource string) bool {
+	return (f.Service == "" || f.Service == service) &&
+		(f.Operation == "" || f.Operation == op.name) &&
+		(f.Resource == "" || f.Resource == resource || strings.HasSuffix(resource, "/"+f.Resource)) &&
+		(f.Kind != FaultStaleRead || !op.writes)
+}

@@ -1,0 +1,125 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	cloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	rds "github.com/aws/aws-sdk-go-v2/service/rds/types"
+
+	"tejun/internal/system"
+)
+
+// OriginSecret is the value of the header by which the load balancer knows CloudFront. It is in the seeded distribution so
+// that tests can show that it turns up in no plan, history, log, journal or page.
+const OriginSecret = "sandbox-origin-secret-do-not-print-4f1d"
+
+// Seed fills an empty sandbox with what the description says, as it is on an ordinary day: everything deployed, enabled,
+// available and at its desired count. On a sandbox that has been seeded it does nothing, so that what runs have done stays.
+func (s *Sandbox) Seed(ctx context.Context, sys *system.System) error {
+	return s.locked(func() error {
+		c := s.newCall(ctx)
+		set, err := c.settings()
+		if err != nil || set.Account != "" {
+			return err
+		}
+		set.Account, set.Region = sys.AWS.Account, sys.AWS.Region
+		if err := c.put(settingsKey, set); err != nil {
+			return err
+		}
+		for _, seed := range []func(*call, *system.System) error{
+			seedEdge, seedWAF, seedBuckets, seedECS, seedDatabase, seedAlarms, seedJobs, seedMail, seedRole,
+		} {
+			if err := seed(c, sys); err != nil {
+				return fmt.Errorf("seed the sandbox from %s: %w", sys.ID, err)
+			}
+		}
+		return s.commit(c, record{Seed: true})
+	})
+}
+
+func seedBuckets(c *call, sys *system.System) error {
+	return c.put(bucketKind+"/"+sys.Maintenance.Bucket, bucket{Name: sys.Maintenance.Bucket, Region: sys.AWS.Region})
+}
+
+func seedECS(c *call, sys *system.System) error {
+	name := sys.ECS.Cluster
+	cl := cluster{Name: name, Region: sys.AWS.Region, ARN: arn("ecs", sys.AWS.Region, sys.AWS.Account, "cluster/"+name)}
+	if err := c.put(clusterKind+"/"+name, cl); err != nil {
+		return err
+	}
+	for _, svc := range sys.ECS.Services {
+		s := Service{
+			Cluster: name, Name: svc.Service, Region: sys.AWS.Region, Desired: svc.Desired, Created: c.at,
+			ARN:            arn("ecs", sys.AWS.Region, sys.AWS.Account, "service/"+name+"/"+svc.Service),
+			TaskDefinition: arn("ecs", sys.AWS.Region, sys.AWS.Account, "task-definition/"+svc.Service+":7"),
+			Version:        ServiceVersion{From: svc.Desired, Changed: c.at, Deployed: 1},
+		}
+		if err := c.put(serviceKey(&name, &svc.Service), s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func seedDatabase(c *call, sys *system.System) error {
+	id := strings.ToLower(sys.Database.Cluster)
+	return c.put(dbClusterKey(&id), DBCluster{
+		ID: id, Region: sys.AWS.Region, ResourceID: hashID("cluster-", id), Status: "available", Created: c.at,
+		ARN: arn("rds", sys.AWS.Region, sys.AWS.Account, "cluster:"+id), Engine: "aurora-postgresql", EngineVersion: "16.6", Master: "postgres",
+		KMSKey: arn("kms", sys.AWS.Region, sys.AWS.Account, "key/00000000-5a9d-4b0c-8d00-000000000001"),
+		Tags:   []rds.Tag{{Key: ptr("system"), Value: ptr(sys.ID)}},
+	})
+}
+
+func seedAlarms(c *call, sys *system.System) error {
+	topic := arn("sns", sys.AWS.Region, sys.AWS.Account, sys.ID+"-alarms")
+	for _, name := range sys.Alarms {
+		a := Alarm{Region: sys.AWS.Region, Metric: cloudwatch.MetricAlarm{
+			AlarmName: ptr(name), AlarmArn: ptr(arn("cloudwatch", sys.AWS.Region, sys.AWS.Account, "alarm:"+name)),
+			AlarmDescription: ptr("Watches " + name), ActionsEnabled: ptr(true), AlarmActions: []string{topic}, OKActions: []string{topic},
+			Namespace: ptr("AWS/ECS"), MetricName: ptr("RunningTaskCount"), Statistic: cloudwatch.StatisticAverage,
+			ComparisonOperator: cloudwatch.ComparisonOperatorLessThanThreshold, Threshold: ptr(1.0), Period: ptr(int32(60)), EvaluationPeriods: ptr(int32(3)),
+			TreatMissingData: ptr("breaching"), StateValue: cloudwatch.StateValueOk, StateReason: ptr("Threshold not crossed"),
+			StateUpdatedTimestamp: ptr(c.at), Dimensions: []cloudwatch.Dimension{{Name: ptr("ClusterName"), Value: ptr(sys.ECS.Cluster)}},
+		}, Version: AlarmVersion{c.at}}
+		if err := c.put(alarmKey(name), a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func seedMail(c *call, sys *system.System) error {
+	from := strings.ToLower(addressOf(sys.Mail.From))
+	_, domain, _ := strings.Cut(from, "@")
+	for _, name := range []string{from, domain} {
+		if err := c.put(identityKind+"/"+name, identity{Name: name, Region: sys.AWS.Region}); err != nil {
+			return err
+		}
+	}
+	if name := sys.Mail.ConfigurationSet; name != "" {
+		return c.put(configurationSetKind+"/"+name, configurationSet{Name: name, Region: sys.AWS.Region})
+	}
+	return nil
+}
+
+// seedRole lets the worker do what its runbooks need and nothing else.
+func seedRole(c *call, sys *system.System) error {
+	return c.put(roleKind+"/"+CallerRole, role{
+		Name: CallerRole, ARN: "arn:aws:iam::" + sys.AWS.Account + ":role/" + CallerRole, Created: c.at,
+		Allow: []string{
+			"cloudfront:GetDistribution", "cloudfront:GetDistributionConfig", "cloudfront:ListDistributions", "cloudfront:UpdateDistribution",
+			"cloudfront:CreateInvalidation", "cloudfront:GetInvalidation", "cloudfront:ListInvalidations",
+			"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket",
+			"wafv2:GetWebACL", "wafv2:UpdateWebACL", "wafv2:GetIPSet", "wafv2:ListWebACLs", "wafv2:ListIPSets",
+			"ecs:DescribeClusters", "ecs:DescribeServices", "ecs:UpdateService",
+			"rds:DescribeDBClusters", "rds:CreateDBClusterSnapshot", "rds:DescribeDBClusterSnapshots", "rds:ListTagsForResource", "rds:AddTagsToResource",
+			"cloudwatch:DescribeAlarms", "cloudwatch:DisableAlarmActions", "cloudwatch:EnableAlarmActions",
+			"scheduler:GetSchedule", "scheduler:UpdateSchedule", "scheduler:ListSchedules", "iam:PassRole",
+			"ses:SendEmail", "ses:GetAccount", "ses:GetEmailIdentity", "ses:GetConfigurationSet",
+			"sts:GetCallerIdentity", "iam:GetRole", "iam:SimulatePrincipalPolicy",
+		},
+	})
+}

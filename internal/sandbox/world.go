@@ -1,0 +1,118 @@
+package sandbox
+
+import (
+	"time"
+)
+
+// World is what can be seen from outside at one moment, for the simulated site. Reading it is no AWS call: no fault
+// strikes and nothing is journalled.
+type World struct {
+	At            time.Time
+	Distributions map[string]Edge    // by ID
+	WebACLs       map[string]WebACL  // by ARN
+	IPSets        map[string]IPSet   // by ARN
+	Services      map[string]Running // by "cluster/service"
+	Alarms        []Alarm            //
+	Schedules     []Schedule         //
+	Snapshots     map[string]string  // status by ID
+}
+
+// Edge is a distribution and how far its newest configuration has come.
+type Edge struct {
+	Distribution
+	Deployed bool // false: some edges still use Version.Previous
+}
+
+// Running is a service and how many of its tasks run.
+type Running struct {
+	Service
+	Count int32
+}
+
+// World reads the state.
+func (s *Sandbox) World() (World, error) {
+	w := World{
+		Distributions: map[string]Edge{}, WebACLs: map[string]WebACL{}, IPSets: map[string]IPSet{}, Services: map[string]Running{}, Snapshots: map[string]string{},
+	}
+	err := s.view(func(c *call) error {
+		w.At = c.at
+		for _, read := range []func(*call) error{w.readEdge, w.readServices, w.readRest} {
+			if err := read(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return w, err
+}
+
+func (w *World) readEdge(c *call) error {
+	distributions, err := list[Distribution](c, distributionKind)
+	if err != nil {
+		return err
+	}
+	for _, d := range distributions {
+		deployed, err := c.deployed(d)
+		if err != nil {
+			return err
+		}
+		w.Distributions[d.ID] = Edge{d, deployed}
+	}
+	acls, err := list[WebACL](c, webACLKind)
+	if err != nil {
+		return err
+	}
+	for _, a := range acls {
+		w.WebACLs[val(a.ACL.ARN)] = a
+	}
+	sets, err := list[IPSet](c, ipSetKind)
+	for _, set := range sets {
+		w.IPSets[val(set.Set.ARN)] = set
+	}
+	return err
+}
+
+func (w *World) readServices(c *call) error {
+	services, err := list[Service](c, serviceKind)
+	if err != nil {
+		return err
+	}
+	for _, svc := range services {
+		running, err := c.running(svc)
+		if err != nil {
+			return err
+		}
+		w.Services[svc.Cluster+"/"+svc.Name] = Running{svc, running}
+	}
+	return nil
+}
+
+func (w *World) readRest(c *call) (err error) {
+	if w.Alarms, err = list[Alarm](c, alarmKind); err != nil {
+		return err
+	}
+	if w.Schedules, err = list[Schedule](c, scheduleKind); err != nil {
+		return err
+	}
+	snapshots, err := list[DBSnapshot](c, snapshotKind)
+	if err != nil {
+		return err
+	}
+	for _, snap := range snapshots {
+		shown, err := c.showSnapshot(snap)
+		if err != nil {
+			return err
+		}
+		w.Snapshots[snap.ID] = val(shown.Status)
+	}
+	return nil
+}
+
+// Object reads an S3 object for the simulated site; false when there is none.
+func (s *Sandbox) Object(bucket, key string) (o Object, found bool, err error) {
+	err = s.view(func(c *call) error {
+		o, found, err = get[Object](c, objectKey(&bucket, &key))
+		return err
+	})
+	return o, found, err
+}
