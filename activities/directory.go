@@ -1,0 +1,196 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"tejun/internal/calendar"
+	"tejun/internal/system"
+)
+
+// Claim is who somebody says they are.
+type Claim struct {
+	By string `json:"by"` // person ID or account
+}
+
+// Person is who a claim means. Known is false for nobody; that is an answer and no error, so that it can be recorded.
+type Person struct {
+	ID           string   `json:"id"`
+	Organisation string   `json:"organisation"`
+	Roles        []string `json:"roles"`
+	Known        bool     `json:"known"`
+}
+
+// GateQuestion asks who may pass a gate, and until when.
+type GateQuestion struct {
+	Runbook   string    `json:"runbook"`
+	Gate      string    `json:"gate"`
+	Requester string    `json:"requester"` // person ID or account; not eligible
+	Operator  string    `json:"operator"`  // person ID or account; not eligible
+	OpenedAt  time.Time `json:"openedAt"`
+	NotAfter  time.Time `json:"notAfter"` // the gate closes by then; zero: by its own deadline
+}
+
+// AnswerQuestion asks who may give a kind of answer.
+type AnswerQuestion struct {
+	Kind     string    `json:"kind"` // "operate" or "decide"
+	OpenedAt time.Time `json:"openedAt"`
+}
+
+// Terms says who may answer a question, until when, and who is told.
+type Terms struct {
+	Role         string      `json:"role"`
+	Organisation string      `json:"organisation"` // "" means any
+	Quorum       int         `json:"quorum"`
+	Eligible     []string    `json:"eligible"` // person IDs
+	Deadline     time.Time   `json:"deadline"`
+	Reminders    []time.Time `json:"reminders"`
+	EscalateAt   time.Time   `json:"escalateAt"` // zero means never
+	NotifyList   string      `json:"notifyList"`
+	EscalateList string      `json:"escalateList"`
+}
+
+// ExtensionQuestion asks for a longer window.
+type ExtensionQuestion struct {
+	Start time.Time `json:"start"` // the window's start
+	End   time.Time `json:"end"`   // its end so far
+	Until time.Time `json:"until"` // the end that is asked for
+}
+
+// Extension is the window that was granted.
+type Extension struct {
+	End        time.Time `json:"end"`
+	DecideAt   time.Time `json:"decideAt"`   // when a decision is asked for again
+	OverrunEnd time.Time `json:"overrunEnd"` // end plus grace
+}
+
+// Directory answers questions about the operated system. Its activities are local ones; the answers enter the history.
+type Directory struct {
+	system   func() (*system.System, error)
+	calendar *calendar.Calendar
+	now      func() time.Time
+}
+
+// ResolvePerson says who is meant.
+func (a *Directory) ResolvePerson(_ context.Context, in Claim) (Person, error) {
+	s, err := describe(a.system)
+	if err != nil {
+		return Person{}, err
+	}
+	p, known := s.Person(in.By)
+	return Person{ID: p.ID, Organisation: p.Organisation, Roles: p.Roles, Known: known}, nil
+}
+
+// ResolvePlannedOutage turns a request into AWS names, times and limits, or refuses it (Refused) with the reason.
+func (a *Directory) ResolvePlannedOutage(_ context.Context, in system.OutageRequest) (system.OutageTarget, error) {
+	s, err := describe(a.system)
+	if err != nil {
+		return system.OutageTarget{}, err
+	}
+	target, err := s.ResolveOutage(in, a.calendar, a.now())
+	if err != nil {
+		return system.OutageTarget{}, fail(Refused, "%v", err)
+	}
+	return target, nil
+}
+
+// GateTerms says who may pass a gate. Requester and operator are left out, whatever their roles.
+func (a *Directory) GateTerms(_ context.Context, in GateQuestion) (Terms, error) {
+	s, err := describe(a.system)
+	if err != nil {
+		return Terms{}, err
+	}
+	g, ok := s.Gate(in.Runbook, in.Gate)
+	if !ok {
+		return Terms{}, fail(Refused, "system.yaml has no gate %q of runbook %s: add it under gates", in.Gate, in.Runbook)
+	}
+	t := Terms{
+		Role: g.Role, Organisation: g.Organisation, Quorum: g.Quorum, Eligible: eligible(s, g.Role, g.Organisation, in.Requester, in.Operator),
+		Deadline: in.OpenedAt.Add(g.Deadline.D()).UTC(), NotifyList: g.NotifyList, EscalateList: g.EscalateList,
+	}
+	if !in.NotAfter.IsZero() && in.NotAfter.Before(t.Deadline) {
+		t.Deadline = in.NotAfter.UTC()
+	}
+	if at := in.OpenedAt.Add(g.EscalateAfter.D()).UTC(); g.EscalateAfter > 0 && at.Before(t.Deadline) {
+		t.EscalateAt = at
+	}
+	t.Reminders, err = a.reminders(s, in.OpenedAt, t.Deadline, g.RemindEvery.D())
+	return t, err
+}
+
+// AnswerTerms says who may give a kind of answer.
+func (a *Directory) AnswerTerms(_ context.Context, in AnswerQuestion) (Terms, error) {
+	s, err := describe(a.system)
+	if err != nil {
+		return Terms{}, err
+	}
+	answer, ok := s.Answer(in.Kind)
+	if !ok {
+		return Terms{}, fail(Refused, "system.yaml says nobody gives answers of the kind %q: add it under answers", in.Kind)
+	}
+	return Terms{
+		Role: answer.Role, Organisation: answer.Organisation, Quorum: 1, Eligible: eligible(s, answer.Role, answer.Organisation),
+		Deadline: in.OpenedAt.Add(answer.Deadline.D()).UTC(), Reminders: []time.Time{}, NotifyList: answer.NotifyList,
+	}, nil
+}
+
+// ResolveExtension grants a longer window, or refuses it (Refused) with the reason.
+func (a *Directory) ResolveExtension(_ context.Context, in ExtensionQuestion) (Extension, error) {
+	s, err := describe(a.system)
+	if err != nil {
+		return Extension{}, err
+	}
+	most := in.End.Add(s.Outage.MaxExtension.D())
+	switch now := a.now(); {
+	case !in.Until.After(in.End):
+		return Extension{}, fail(Refused, "the new end %s is not after the end so far, %s: give a later one, or answer return", inJapan(in.Until), inJapan(in.End))
+	case !in.Until.After(now):
+		return Extension{}, fail(Refused, "the new end %s is past; it is %s", inJapan(in.Until), inJapan(now))
+	case in.Until.After(most):
+		return Extension{}, fail(Refused, "one extension adds at most %s, so until %s: %s is later", s.Outage.MaxExtension, inJapan(most), inJapan(in.Until))
+	}
+	over := in.Until.Add(s.Outage.OverrunGrace.D())
+	if f, frozen := s.Freeze(in.End, over); frozen {
+		return Extension{}, fail(Refused, "until %s (and %s to come back) runs into the freeze %s from %s: %s", inJapan(in.Until), s.Outage.OverrunGrace, f.Name, inJapan(f.Start), f.Reason)
+	}
+	// The share counts over what is left, not over the whole window: most of that is past.
+	left := float64(in.Until.Sub(in.End))
+	return Extension{
+		End: in.Until.UTC(), DecideAt: in.End.Add(time.Duration(left * s.Outage.DecideAt)).UTC(), OverrunEnd: over.UTC(),
+	}, nil
+}
+
+// eligible lists the IDs of people with the role, without those who are barred.
+func eligible(s *system.System, role, organisation string, barred ...string) []string {
+	ids := []string{}
+	for _, p := range s.Eligible(role, organisation) {
+		isBarred := slices.ContainsFunc(barred, func(name string) bool {
+			who, known := s.Person(name)
+			return known && who.ID == p.ID
+		})
+		if !isBarred {
+			ids = append(ids, p.ID)
+		}
+	}
+	return ids
+}
+
+// reminders are the times in business hours. Beyond the years whose holidays are known there are none: a reminder is a
+// courtesy, and the deadline holds without it.
+func (a *Directory) reminders(s *system.System, from, until time.Time, every time.Duration) ([]time.Time, error) {
+	at, err := a.calendar.Reminders(from, until, every, s.BusinessHours.Start, s.BusinessHours.End)
+	var outside *calendar.OutsideError
+	if errors.As(err, &outside) {
+		return []time.Time{}, nil
+	}
+	if err != nil {
+		return nil, fail(Refused, "reminders: %v", err)
+	}
+	times := make([]time.Time, 0, len(at))
+	for _, t := range at {
+		times = append(times, t.UTC())
+	}
+	return times, nil
+}

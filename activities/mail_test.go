@@ -1,0 +1,150 @@
+package activities
+
+import (
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"tejun/internal/records"
+	"tejun/internal/sandbox"
+)
+
+func mailOf(b *bench) Mail {
+	return Mail{Operation: b.operation, Step: "announce", Template: "outage-announcement", List: "users", Data: map[string]string{
+		"title": "定期保守に伴うサービス停止", "reason": "更新のため", "start": "2027年1月23日(土) 22:00", "end": "2027年1月24日(日) 02:00",
+		"services": "web、api", "runId": "planned-outage-1", "runbook": "PlannedOutage", "requester": "ito", "detail": "",
+	}}
+}
+
+func TestMailIsSentOnceToTheList(t *testing.T) {
+	b := newBench(t)
+	first := must(b, b.set.SES.SendSESMail, mailOf(b))
+	again := must(b, b.set.SES.SendSESMail, mailOf(b))
+	resent := mailOf(b)
+	resent.Resend = true
+	assert.Equal(t, first, again)
+	assert.Equal(t, first, must(b, b.set.SES.SendSESMail, resent), "what arrived is not sent again, whatever was answered")
+	require.Equal(t, []string{"SendEmail"}, b.effects())
+	mails, err := b.box.Mails()
+	require.NoError(t, err)
+	require.Len(t, mails, 1)
+	assert.Equal(t, "【計画停止のお知らせ】定期保守に伴うサービス停止（"+b.system.Name.Ja+"）", mails[0].Subject)
+	assert.Equal(t, []string{"users@example.jp"}, mails[0].To)
+}
+
+func TestMailOfUnknownOutcomeIsNotRepeatedUntilAPersonSaysSo(t *testing.T) {
+	for kind, sent := range map[string]int{sandbox.FaultExecutedThenTimeout: 1, sandbox.FaultLostRequest: 0, sandbox.Fault500: 0} {
+		t.Run(kind, func(t *testing.T) {
+			b := newBench(t)
+			b.fault("sesv2", "SendEmail", kind)
+			for range 3 {
+				_, err := try(b, b.set.SES.SendSESMail, mailOf(b))
+				requireType(t, err, OutcomeUnknown)
+				assert.Contains(t, err.Error(), "answer skip if it arrived, or retry")
+			}
+			require.Len(t, b.effects(), sent)
+			in := mailOf(b)
+			in.Resend = true
+			must(b, b.set.SES.SendSESMail, in)
+			must(b, b.set.SES.SendSESMail, in)
+			require.Len(t, b.effects(), sent+1, "one answer, one message")
+			in.Resend = false
+			must(b, b.set.SES.SendSESMail, in)
+			require.Len(t, b.effects(), sent+1)
+		})
+	}
+}
+
+func TestMailResendInDoubtIsNotRepeatedEither(t *testing.T) {
+	b := newBench(t)
+	in := mailOf(b)
+	b.fault("sesv2", "SendEmail", sandbox.FaultLostRequest)
+	_, err := try(b, b.set.SES.SendSESMail, in)
+	requireType(t, err, OutcomeUnknown)
+	in.Resend = true
+	b.fault("sesv2", "SendEmail", sandbox.FaultExecutedThenTimeout)
+	for range 2 {
+		_, err = try(b, b.set.SES.SendSESMail, in)
+		requireType(t, err, OutcomeUnknown)
+	}
+	require.Len(t, b.effects(), 1)
+}
+
+func TestMailThatWasClearlyRefusedIsTriedAgain(t *testing.T) {
+	for kind, want := range map[string]string{sandbox.FaultThrottle: Throttled, sandbox.FaultDenied: Denied} {
+		b := newBench(t)
+		b.fault("sesv2", "SendEmail", kind)
+		_, err := try(b, b.set.SES.SendSESMail, mailOf(b))
+		requireType(t, err, want)
+		must(b, b.set.SES.SendSESMail, mailOf(b))
+		require.Equal(t, []string{"SendEmail"}, b.effects())
+	}
+}
+
+func TestMailThatCannotBeMadeLeavesNoIntent(t *testing.T) {
+	b := newBench(t)
+	for name, spoil := range map[string]func(*Mail){
+		"header injection":  func(m *Mail) { m.Data["title"] = "x\r\nBcc: everybody@example.jp" },
+		"unknown list":      func(m *Mail) { m.List = "nobody" },
+		"unknown template":  func(m *Mail) { m.Template = "../../secret" },
+		"unknown key":       func(m *Mail) { m.Data["titel"] = "x" },
+		"missing title":     func(m *Mail) { m.Data["title"] = " " },
+		"step with control": func(m *Mail) { m.Step = "a\nb" },
+		"no operation":      func(m *Mail) { m.Operation = "" },
+	} {
+		in := mailOf(b)
+		in.Data = maps.Clone(in.Data)
+		spoil(&in)
+		_, err := try(b, b.set.SES.SendSESMail, in)
+		requireType(t, err, InvalidInput)
+		var typed *temporal.ApplicationError
+		require.ErrorAs(t, err, &typed, name)
+	}
+	b.system.Mail.Lists[0].Addresses = []string{"a@example.jp\r\nBcc: b@example.jp"}
+	_, err := try(b, b.set.SES.SendSESMail, mailOf(b))
+	requireType(t, err, InvalidInput)
+	require.Empty(t, b.writes())
+	state, err := database.BeginIntent(t.Context(), records.Intent{Key: b.operation + "/mail/announce", WorkflowID: "w"})
+	require.NoError(t, err)
+	assert.Equal(t, records.IntentNew, state.State)
+}
+
+func TestMailTemplatesRenderWithAndWithoutTheirOptionalParts(t *testing.T) {
+	b := newBench(t)
+	full := map[string]string{}
+	for _, key := range MailKeys {
+		full[key] = "【" + key + "】"
+	}
+	for name, needs := range mailNeeds {
+		bare := map[string]string{}
+		for _, key := range needs {
+			bare[key] = full[key]
+		}
+		for _, data := range []map[string]string{full, bare} {
+			subject, body, err := renderMail(b.system, Mail{Template: name, Data: data})
+			require.NoError(t, err, name)
+			t.Log("Subject: " + subject + "\n" + body)
+			assert.NotContains(t, subject+body, "<no value>")
+			assert.NotContains(t, body, "\n\n\n", name)
+			assert.True(t, strings.HasPrefix(body, "関係者各位\n\n平素より"), name)
+			assert.Contains(t, body, "実行番号：【runId】")
+			assert.Less(t, strings.LastIndex(body, "■"), strings.Index(body, "実行番号"), "the run reference ends the mail")
+			for _, key := range needs {
+				assert.Contains(t, subject+body, "【"+key+"】", name)
+			}
+		}
+	}
+}
+
+func TestMailTemplatesNameTheGates(t *testing.T) {
+	b := newBench(t)
+	for gate, words := range map[string]string{"plan": "実施計画の承認", "go": "実施可否（Go／No-Go）の判断", "other": "other"} {
+		subject, _, err := renderMail(b.system, Mail{Template: "approval-request", Data: map[string]string{"title": "t", "gate": gate, "plan": "p", "until": "u", "runId": "r"}})
+		require.NoError(t, err)
+		assert.Equal(t, "【承認のお願い】t（"+words+"）", subject)
+	}
+}

@@ -1,0 +1,143 @@
+// Package activities holds what runbooks do to the outside: one file per outside system, one struct in and one out per
+// activity. Every activity assumes that it runs twice: it looks before it acts, takes "already done" for success, and
+// reads back what it changed. Errors are classified once, here (errors.go); retries belong to Temporal's policies alone.
+package activities
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+	"github.com/aws/aws-sdk-go-v2/service/wafv2"
+	"go.temporal.io/sdk/worker"
+
+	"tejun/internal/calendar"
+	"tejun/internal/records"
+	"tejun/internal/system"
+)
+
+// globalRegion is where AWS keeps what belongs to CloudFront.
+const globalRegion = "us-east-1"
+
+// callTimeout ends one call to AWS, so that a hung connection does not use up an attempt of many minutes.
+const callTimeout = 20 * time.Second
+
+// Deps is what the activities need. All but HTTP must be set.
+type Deps struct {
+	Config   aws.Config                     // region, credentials, endpoint; its retryer is replaced by none
+	System   func() (*system.System, error) // the description in force; read anew at each use, so that an edit counts
+	Calendar *calendar.Calendar             // business days and holidays
+	Records  *records.Store                 // PostgreSQL
+	HTTP     *http.Client                   // for checks of the site from outside; nil: one that refuses link-local addresses
+}
+
+// Set is all activities.
+type Set struct {
+	CloudFront *CloudFront
+	WAFV2      *WAFV2
+	S3         *S3
+	ECS        *ECS
+	RDS        *RDS
+	CloudWatch *CloudWatch
+	Scheduler  *Scheduler
+	SES        *SES
+	Site       *Site
+	Records    *Records
+	Directory  *Directory
+}
+
+// New connects the activities with the outside. It calls nothing yet.
+func New(d Deps) (Set, error) {
+	if d.System == nil || d.Calendar == nil || d.Records == nil {
+		return Set{}, errors.New("activities: System, Calendar and Records must all be given")
+	}
+	cfg := withoutRetries(d.Config)
+	changes := changer{records: d.Records, wait: readBackWait}
+	return Set{
+		CloudFront: &CloudFront{client: cloudfront.NewFromConfig(cfg), changes: changes},
+		WAFV2:      &WAFV2{client: wafv2.NewFromConfig(cfg, func(o *wafv2.Options) { o.Region = globalRegion }), changes: changes},
+		S3: &S3{
+			client:  s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }),
+			changes: changes, system: d.System,
+		},
+		ECS:        &ECS{client: ecs.NewFromConfig(cfg), changes: changes},
+		RDS:        &RDS{client: rds.NewFromConfig(cfg), records: d.Records},
+		CloudWatch: &CloudWatch{client: cloudwatch.NewFromConfig(cfg), changes: changes},
+		Scheduler:  &Scheduler{client: scheduler.NewFromConfig(cfg), changes: changes},
+		SES:        &SES{client: sesv2.NewFromConfig(cfg), records: d.Records, system: d.System},
+		Site:       &Site{http: siteClient(d.HTTP), system: d.System},
+		Records:    &Records{store: d.Records},
+		Directory:  &Directory{system: d.System, calendar: d.Calendar, now: time.Now},
+	}, nil
+}
+
+// withoutRetries is a copy of cfg whose clients call once, give up after callTimeout, and report each call to the
+// activity's collector.
+func withoutRetries(cfg aws.Config) aws.Config {
+	cfg = cfg.Copy()
+	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	cfg.RetryMaxAttempts = 1
+	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), collectCalls)
+	switch client := cfg.HTTPClient.(type) {
+	case nil:
+		cfg.HTTPClient = awshttp.NewBuildableClient().WithTimeout(callTimeout)
+	case *awshttp.BuildableClient:
+		if client.GetTimeout() == 0 {
+			cfg.HTTPClient = client.WithTimeout(callTimeout)
+		}
+	}
+	return cfg
+}
+
+// Register registers every activity under its method's name.
+func (s Set) Register(r worker.ActivityRegistry) {
+	for _, activity := range []any{
+		s.CloudFront.PlanCloudFrontMaintenance,
+		s.CloudFront.ApplyCloudFrontMaintenance,
+		s.CloudFront.RevertCloudFrontMaintenance,
+		s.CloudFront.AwaitCloudFrontDeployed,
+		s.CloudFront.InvalidateCloudFrontPaths,
+		s.WAFV2.PlanWAFMaintenanceRule,
+		s.WAFV2.ApplyWAFMaintenanceRule,
+		s.WAFV2.RevertWAFMaintenanceRule,
+		s.S3.PlanS3MaintenancePage,
+		s.S3.PutS3MaintenancePage,
+		s.S3.DeleteS3MaintenancePage,
+		s.ECS.PlanECSServiceStop,
+		s.ECS.StopECSService,
+		s.ECS.StartECSService,
+		s.ECS.AwaitECSService,
+		s.RDS.CreateRDSClusterSnapshot,
+		s.RDS.AwaitRDSClusterSnapshot,
+		s.CloudWatch.PlanCloudWatchAlarmMute,
+		s.CloudWatch.MuteCloudWatchAlarms,
+		s.CloudWatch.UnmuteCloudWatchAlarms,
+		s.Scheduler.PlanSchedulerPause,
+		s.Scheduler.PauseSchedulerJobs,
+		s.Scheduler.ResumeSchedulerJobs,
+		s.SES.SendSESMail,
+		s.Site.CheckSite,
+		s.Records.AppendEvidence,
+		s.Records.ReserveResources,
+		s.Records.TakeResources,
+		s.Records.ReleaseResources,
+		s.Directory.ResolvePerson,
+		s.Directory.ResolveMoments,
+		s.Directory.ResolvePlannedOutage,
+		s.Directory.GateTerms,
+		s.Directory.AnswerTerms,
+		s.Directory.ResolveExtension,
+	} {
+		r.RegisterActivity(activity)
+	}
+}
