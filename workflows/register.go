@@ -1,0 +1,72 @@
+// Package workflows holds the runbooks, one file each. `ls` is the table of contents.
+package workflows
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"tejun/internal/calendar"
+	"tejun/internal/system"
+	"tejun/workflows/runbook"
+)
+
+// TaskQueue is where the runbooks run unless a worker is told otherwise.
+const TaskQueue = "tejun"
+
+// Runbook is what a starter needs to know of a runbook.
+type Runbook struct {
+	runbook.Spec
+	Example string // file with an example input, relative to the repository's root
+	// Check validates an input, by itself and against the operated system, without any effect. It is the check that the
+	// run makes itself, so a starter can refuse before anything is started.
+	Check func(raw []byte, sys *system.System, cal *calendar.Calendar, now time.Time) error
+	// Workflow is the workflow function.
+	Workflow any
+}
+
+// All lists the runbooks in the order of the seed's rows.
+func All() []Runbook {
+	return []Runbook{
+		{Spec: plannedOutage, Example: "examples/planned-outage.json", Check: checkPlannedOutage, Workflow: PlannedOutage},
+	}
+}
+
+// Lookup finds a runbook by its name.
+func Lookup(name string) (Runbook, bool) {
+	all := All()
+	if i := slices.IndexFunc(all, func(r Runbook) bool { return r.Name == name }); i >= 0 {
+		return all[i], true
+	}
+	return Runbook{}, false
+}
+
+// Register makes the runbooks known to a worker.
+func Register(w worker.WorkflowRegistry) {
+	for _, r := range All() {
+		w.RegisterWorkflowWithOptions(r.Workflow, workflow.RegisterOptions{Name: r.Name})
+	}
+}
+
+func checkPlannedOutage(raw []byte, sys *system.System, cal *calendar.Calendar, now time.Time) error {
+	var in PlannedOutageInput
+	if err := runbook.DecodeStrict(raw, &in); err != nil {
+		return err
+	}
+	if err := in.Validate(); err != nil {
+		return err
+	}
+	start, err := sys.Moment(string(in.Window.Start), now, cal)
+	if err != nil {
+		return fmt.Errorf("window.start: %w", err)
+	}
+	end, err := sys.Moment(string(in.Window.End), now, cal)
+	if err != nil {
+		return fmt.Errorf("window.end: %w", err)
+	}
+	_, err = sys.ResolveOutage(in.request(start, end), cal, now)
+	return err
+}

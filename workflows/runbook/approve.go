@@ -1,0 +1,178 @@
+package runbook
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"tejun/activities"
+	"tejun/internal/plan"
+)
+
+// Gate is a point that a run passes only with people's approval. Who may give it, how many are needed and how long
+// it stays open stand in system.yaml under the runbook's and the gate's name.
+type Gate struct {
+	Name     string // such as "plan"
+	Asks     string // what is decided here, in words
+	NotAfter time.Time
+	Plan     func(workflow.Context) ([]plan.Change, error) // computes the plan anew
+}
+
+// Planned computes the plan for the first time and shows it.
+func (r *Run) Planned(ctx workflow.Context, compute func(workflow.Context) ([]plan.Change, error)) error {
+	r.say(ctx, Planning, "reads the present state and works out what would change")
+	p, err := r.compute(ctx, compute)
+	if err != nil {
+		return err
+	}
+	r.setPlan(ctx, p)
+	r.Record(ctx, "plan", "", p)
+	return nil
+}
+
+func (r *Run) compute(ctx workflow.Context, compute func(workflow.Context) ([]plan.Change, error)) (plan.Plan, error) {
+	changes, err := compute(WithSummary(ctx, "read the present state for the plan"))
+	if err != nil {
+		if WasCancelled(ctx, err) {
+			return plan.Plan{}, err
+		}
+		return plan.Plan{}, End(ErrRefused, "the plan cannot be made: %s", Words(err))
+	}
+	return plan.New(map[string]string{
+		"system": r.subject.System, "environment": r.subject.Environment, "operation": r.Operation(), "runbook": r.spec.Name,
+	}, changes)
+}
+
+// Satisfiable refuses the run at once if one of the gates can never be passed: if the only people with the role are those
+// who requested or operate the change.
+func (r *Run) Satisfiable(ctx workflow.Context, gates ...string) error {
+	for _, name := range gates {
+		terms, err := local(ctx, directory.GateTerms, r.gateQuestion(ctx, Gate{Name: name}))
+		if err != nil {
+			return endOr(ctx, err, ErrRefused)
+		}
+		free := slices.DeleteFunc(slices.Clone(terms.Eligible), func(id string) bool { return slices.Contains(r.barred(), id) })
+		if len(free) < terms.Quorum {
+			return End(ErrRefused, "the gate %q needs %d approval(s) by people with the role %s, and only %v can give one: %v requested or operate this change. Let somebody else request or operate it, or add an approver to system.yaml",
+				name, terms.Quorum, terms.Role, free, r.barred())
+		}
+	}
+	return nil
+}
+
+// Approve opens a gate on the plan in force and waits until enough people have approved it. A rejection ends the run,
+// and so does the deadline.
+func (r *Run) Approve(ctx workflow.Context, g Gate) error {
+	terms, err := local(ctx, directory.GateTerms, r.gateQuestion(ctx, g))
+	if err != nil {
+		return endOr(ctx, err, ErrRefused)
+	}
+	q := &question{
+		kind: "approval", gate: g.Name, why: g.Asks, quorum: terms.Quorum, plan: r.PlanDigest(), barred: r.barred(),
+		terms: map[string]authority{Approve: who(terms), Reject: who(terms)},
+		life:  r.life(ctx), until: terms.Deadline, then: "the run ends: expired",
+	}
+	r.say(ctx, AwaitingApproval, g.Asks)
+	r.Record(ctx, "gate-opened", g.Name, q.waitingFor())
+	data := map[string]string{"gate": g.Name, "plan": plan.Short(q.plan), "until": JapaneseTime(q.until), "detail": r.changeLines()}
+	mail := func(template, list string, n int) func(workflow.Context) {
+		return func(ctx workflow.Context) {
+			r.Tell(ctx, fmt.Sprintf("gate-%s-%s-%s-%d", g.Name, plan.Short(q.plan), template, n), template, list, data)
+		}
+	}
+	var alarms []alarm
+	for i, at := range terms.Reminders {
+		alarms = append(alarms, alarm{at, mail("approval-reminder", terms.NotifyList, i+1)})
+	}
+	if !terms.EscalateAt.IsZero() {
+		alarms = append(alarms, alarm{terms.EscalateAt, mail("approval-escalation", terms.EscalateList, 1)})
+	}
+	workflow.GoNamed(ctx, "approval-request", mail("approval-request", terms.NotifyList, r.decided))
+	answer, err := r.ask(ctx, q, alarms...)
+	switch {
+	case err != nil:
+		return err
+	case answer == nil:
+		r.Record(ctx, "gate-expired", g.Name, q.waitingFor())
+		return End(ErrExpired, "the gate %q was open until %s and had %d of %d approvals; nothing was changed after it", g.Name, JST(q.until), len(q.approvers), q.quorum)
+	case answer.Action == Reject:
+		return End(ErrRejected, "%s rejected %s: %s", answer.Person, g.Name, answer.Reason)
+	}
+	r.passed = q
+	r.Record(ctx, "gate-passed", g.Name, map[string]any{"plan": q.plan, "approvers": q.approvers})
+	return nil
+}
+
+// Confirm is called right before the first effect that a gate allows. It computes plan and roles again. If anything
+// has drifted since the approval, if an approver has lost the role, or if the run was reset, the approval is void
+// and the gate asks again.
+func (r *Run) Confirm(ctx workflow.Context, g Gate) error {
+	for {
+		void, err := r.void(ctx, g)
+		if err != nil || void == "" {
+			return err
+		}
+		r.Record(ctx, "approval-void", g.Name, map[string]string{"why": void})
+		if err := r.Approve(ctx, g); err != nil {
+			return err
+		}
+	}
+}
+
+// void says why the last approval no longer holds, or "".
+func (r *Run) void(ctx workflow.Context, g Gate) (string, error) {
+	if r.life(ctx) != r.passed.life {
+		return "the run was reset after the approval", nil
+	}
+	p, err := r.compute(ctx, g.Plan)
+	if err != nil {
+		return "", err
+	}
+	if p.Digest != r.passed.plan {
+		r.setPlan(ctx, p)
+		r.Record(ctx, "plan", "", p)
+		return fmt.Sprintf("the state has changed since plan %s was approved; the plan is now %s", plan.Short(r.passed.plan), plan.Short(p.Digest)), nil
+	}
+	terms, err := local(ctx, directory.GateTerms, r.gateQuestion(ctx, g))
+	if err != nil {
+		return "", endOr(ctx, err, ErrRefused)
+	}
+	for _, id := range r.passed.approvers {
+		if !slices.Contains(terms.Eligible, id) {
+			return id + " approved and may not approve any more", nil
+		}
+	}
+	return "", nil
+}
+
+func (r *Run) gateQuestion(ctx workflow.Context, g Gate) activities.GateQuestion {
+	return activities.GateQuestion{
+		Runbook: r.spec.Name, Gate: g.Name, Requester: r.subject.Requester, Operator: r.subject.Operator,
+		OpenedAt: workflow.Now(ctx).UTC(), NotAfter: g.NotAfter.UTC(),
+	}
+}
+
+// barred are the people who may not approve.
+func (r *Run) barred() []string {
+	people := append([]string{r.subject.Requester}, r.executed...)
+	slices.Sort(people)
+	return slices.Compact(people)
+}
+
+func (r *Run) changeLines() string {
+	text := ""
+	for _, c := range r.status.Plan.Changes {
+		text += "・" + c.Title + "\n"
+	}
+	return text
+}
+
+// endOr keeps a cancellation and turns any other error into the end of the run.
+func endOr(ctx workflow.Context, err error, kind string) error {
+	if WasCancelled(ctx, err) {
+		return err
+	}
+	return End(kind, "%s", Words(err))
+}

@@ -1,0 +1,42 @@
+package runbook
+
+import (
+	"maps"
+
+	"go.temporal.io/sdk/workflow"
+
+	"tejun/activities"
+)
+
+// Notify sends mail as part of a step: it counts, and a doubt about it holds the step. After a person has answered
+// "retry" it is sent again even though an earlier sending may have arrived.
+func (r *Run) Notify(ctx workflow.Context, step, template, list string, data map[string]string) error {
+	_, err := Call(ctx, Send, ses.SendSESMail, activities.Mail{
+		Operation: r.Operation(), Step: step, Template: template, List: list,
+		Data: r.mailData(data), Resend: r.retriedByPerson(step),
+	})
+	return err
+}
+
+// Tell sends mail that the run does not depend on: a reminder, a page. A failure is in the evidence and in the log.
+func (r *Run) Tell(ctx workflow.Context, step, template, list string, data map[string]string) {
+	if list == "" {
+		return
+	}
+	_, err := Call(WithSummary(ctx, "mail: "+template+" to "+list), Courtesy, ses.SendSESMail, activities.Mail{
+		Operation: r.Operation(), Step: step, Template: template, List: list, Data: r.mailData(data),
+	})
+	if err != nil {
+		workflow.GetLogger(ctx).Warn("a message was not sent", "template", template, "list", list, "error", Words(err))
+	}
+}
+
+// Inform changes what later mail says about the run.
+func (r *Run) Inform(key, value string) { r.subject.Mail[key] = value }
+
+func (r *Run) mailData(data map[string]string) map[string]string {
+	all := map[string]string{"runId": r.status.ID, "runbook": r.spec.Name, "requester": r.subject.Requester}
+	maps.Copy(all, r.subject.Mail)
+	maps.Copy(all, data)
+	return all
+}

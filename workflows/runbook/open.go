@@ -1,0 +1,107 @@
+package runbook
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
+// Validator checks an input by itself, without the operated system.
+type Validator interface{ Validate() error }
+
+// Open starts a run: it decodes and validates the input strictly, sets the search attributes and the details, and installs
+// the query "status", the update "decide" and the signals. Bad input ends the run before any effect.
+func Open(ctx workflow.Context, spec Spec, raw converter.RawValue, in Validator) (workflow.Context, *Run, error) {
+	info := workflow.GetInfo(ctx)
+	r := &Run{spec: spec, seen: map[string]Answered{}, judging: workflow.NewMutex(ctx)}
+	r.status = Status{
+		ID: info.WorkflowExecution.ID, RunID: info.WorkflowExecution.RunID,
+		Runbook: spec.Name, Row: spec.Row, Title: spec.Title,
+		State: Planning, Says: "checks the input", StartedAt: info.WorkflowStartTime.UTC(),
+		Steps: []Step{}, Approvals: []Answered{}, Holds: []Hold{},
+		operation: operation(info.WorkflowExecution.ID, info.FirstRunID),
+	}
+	err := workflow.SetQueryHandlerWithOptions(ctx, "status", func() (Status, error) { return r.status, nil },
+		workflow.QueryHandlerOptions{Description: "State, steps, plan, approvals, what the run waits for and who can answer."})
+	if err != nil {
+		return ctx, nil, err
+	}
+	if err := DecodeStrict(raw.Payload().GetData(), in); err != nil {
+		return ctx, nil, r.refuse(ctx, "the input "+err.Error())
+	}
+	if err := in.Validate(); err != nil {
+		return ctx, nil, r.refuse(ctx, "the input is refused: "+err.Error())
+	}
+	if err := workflow.UpsertTypedSearchAttributes(ctx, AttributeRow.ValueSet(int64(spec.Row)),
+		AttributeRunbook.ValueSet(spec.Name), AttributeState.ValueSet(string(Planning))); err != nil {
+		return ctx, nil, err
+	}
+	if err := r.listen(ctx); err != nil {
+		return ctx, nil, err
+	}
+	r.original = r.life(ctx)
+	if info.OriginalRunID != "" {
+		r.original = info.OriginalRunID
+	}
+	work, cancel := workflow.WithCancel(ctx)
+	r.cancel = cancel
+	r.Record(ctx, "opened", "", map[string]any{"runbook": spec.Name, "row": spec.Row, "input": in})
+	return work, r, nil
+}
+
+func (r *Run) refuse(ctx workflow.Context, why string) error {
+	r.say(ctx, Failed, why)
+	return End(ErrInvalidInput, "%s", why)
+}
+
+// operation is the stable key of a run's effects: 12 hex digits.
+func operation(workflowID, firstRunID string) string {
+	sum := sha256.Sum256([]byte(workflowID + "\x00" + firstRunID))
+	return hex.EncodeToString(sum[:6])
+}
+
+// Close ends a run with err, or with success: it lets go of what the run holds, writes the last evidence, and waits
+// until every message has had its answer. What could not be put back keeps its reservation.
+func (r *Run) Close(ctx workflow.Context, err error) error {
+	ctx, stop := workflow.NewDisconnectedContext(ctx)
+	defer stop()
+	if !IsEnd(err, ErrUndoFailed) && len(r.status.Holds) > 0 {
+		if _, released := local(ctx, records.ReleaseResources, struct{}{}); released != nil {
+			err = End(ErrUndoFailed, "the reservations were not released: %s", Words(released))
+		} else {
+			r.status.Holds = []Hold{}
+		}
+	}
+	if err != nil && len(r.reasons) > 0 && temporal.IsCanceledError(err) {
+		err = End(ErrCancelled, "%s", r.reasons[0])
+	}
+	outcome := "done"
+	if err != nil {
+		outcome = Words(err)
+	}
+	r.Record(ctx, "closed", "", map[string]any{"outcome": outcome, "steps": r.status.Steps})
+	if r.lost != nil {
+		err = End(ErrEvidenceLost, "%s (the run itself: %s)", Words(r.lost), outcome)
+		outcome = Words(err)
+	}
+	r.status.EndedAt = moment(ctx)
+	r.status.WaitingFor = nil
+	if err == nil {
+		r.say(ctx, Done, r.status.Says)
+	} else {
+		r.say(ctx, Failed, outcome)
+	}
+	if waited := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) && !r.judging.IsLocked() }); waited != nil {
+		return waited
+	}
+	return err
+}
+
+// WasCancelled tells whether a run is being given up because somebody cancelled it.
+func WasCancelled(ctx workflow.Context, err error) bool {
+	return temporal.IsCanceledError(err) || errors.Is(ctx.Err(), workflow.ErrCanceled)
+}

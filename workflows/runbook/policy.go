@@ -1,0 +1,66 @@
+package runbook
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
+// Policy says how long an activity may take and how often it is tried. Policies are named by intent; runbooks use
+// the names and no raw durations. Temporal is the one owner of retries: the AWS SDK's own are switched off.
+type Policy struct {
+	attempt  time.Duration // one attempt
+	total    time.Duration // all attempts together; 0: as many as attempts allows
+	attempts int32
+	first    time.Duration // wait before the second attempt
+	longest  time.Duration // longest wait between attempts
+}
+
+// silence is how long the server hears nothing of an attempt before it counts as dead: the worker heartbeats for every
+// activity, so this is how soon a run goes on after its worker was killed.
+const silence = 10 * time.Second
+
+// The policies.
+var (
+	// Read looks at something: quick, cheap to repeat.
+	Read = Policy{attempt: 30 * time.Second, attempts: 8, first: 500 * time.Millisecond, longest: 10 * time.Second}
+	// Change alters something that its activity can look at again, so it is safe to repeat.
+	Change = Policy{attempt: time.Minute, attempts: 6, first: time.Second, longest: 20 * time.Second}
+	// Send does what cannot be looked at again: its activity keeps an intent and never repeats on a doubt.
+	Send = Policy{attempt: time.Minute, attempts: 4, first: 2 * time.Second, longest: 30 * time.Second}
+	// Settle waits until AWS has finished: CloudFront up to 35 minutes, RDS 30, ECS 10.
+	Settle = Policy{attempt: 45 * time.Minute, attempts: 5, first: time.Second, longest: 30 * time.Second}
+	// Observe repeats a check from outside until it holds, for at most ten minutes.
+	Observe = Policy{attempt: 20 * time.Second, total: 10 * time.Minute, first: time.Second, longest: 10 * time.Second}
+	// Courtesy tells people something that the run does not depend on.
+	Courtesy = Policy{attempt: 30 * time.Second, attempts: 3, first: 2 * time.Second, longest: 10 * time.Second}
+)
+
+func (p Policy) options(summary string) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		StartToCloseTimeout:    p.attempt,
+		HeartbeatTimeout:       silence,
+		ScheduleToCloseTimeout: p.total,
+		WaitForCancellation:    true, // what an activity had done when it was cancelled must be known before the undo
+		Summary:                summary,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    p.first,
+			BackoffCoefficient: 2,
+			MaximumInterval:    p.longest,
+			MaximumAttempts:    p.attempts,
+		},
+	}
+}
+
+// ledger is the policy of local activities on our own database: they are tried until it answers.
+func ledger() workflow.LocalActivityOptions {
+	return workflow.LocalActivityOptions{
+		StartToCloseTimeout: 10 * time.Second,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    200 * time.Millisecond,
+			BackoffCoefficient: 2,
+			MaximumInterval:    time.Minute,
+		},
+	}
+}

@@ -1,0 +1,198 @@
+package runbook
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"tejun/activities"
+	"tejun/internal/plan"
+)
+
+// The answers that people can give. They are also the names of the signals.
+const (
+	Approve  = "approve"
+	Reject   = "reject"
+	Retry    = "retry"
+	Skip     = "skip"
+	Rollback = "rollback"
+	Finished = "done"
+	Extend   = "extend"
+	Return   = "return"
+	Cancel   = "cancel"
+)
+
+// Answers lists every answer, in the order in which the signals are registered.
+func Answers() []string {
+	return []string{Approve, Reject, Retry, Skip, Rollback, Finished, Extend, Return, Cancel}
+}
+
+// Question is what a run asks of people.
+type question struct {
+	kind   string // "approval", "time", "work", "decision", "held"
+	gate   string
+	why    string
+	terms  map[string]authority // who may give which answer; an answer that is not here is not taken
+	quorum int                  // approvals needed from different people
+	plan   string               // digest that an approval is for
+	barred []string             // people who may not approve: requester, operator, whoever had a hand in it
+	life   string               // run in which it was asked; after a Reset its approval is void
+	until  time.Time
+	then   string // what happens at that time
+	check  func(ctx workflow.Context, d Decision) string
+
+	approvers []string // people whose approval counts
+	answer    *Answered
+	decision  Decision
+	closed    bool // an answer was taken or the time is over; later answers are late
+}
+
+// authority is who may give an answer.
+type authority struct {
+	role, organisation string
+	people             []string
+}
+
+func who(t activities.Terms) authority {
+	return authority{role: t.Role, organisation: t.Organisation, people: t.Eligible}
+}
+
+// settled tells whether the question has its answer.
+func (q *question) settled() bool { return q.answer != nil }
+
+// judge decides about one decision. It returns why the decision does not count, or "". It is the only place that
+// gives authority, and it reads nothing but its arguments, so that every attack on it can be a table row.
+func judge(q *question, d Decision, p activities.Person, run, environment string, reset bool) string {
+	if q == nil {
+		return fmt.Sprintf("the run is not waiting for %q", d.Action)
+	}
+	t, asked := q.terms[d.Action]
+	switch {
+	case !asked:
+		return fmt.Sprintf("the run is waiting for %s, not for %q", strings.Join(q.taken(), " or "), d.Action)
+	case q.closed:
+		return fmt.Sprintf("too late: %s is already closed", q.gate)
+	case strings.TrimSpace(d.By) == "":
+		return `"by" is missing: say who you are`
+	case strings.TrimSpace(d.Reason) == "":
+		return `"reason" is missing: say why, for the record`
+	case !p.Known:
+		return fmt.Sprintf("%q is nobody that system.yaml knows", d.By)
+	case d.Run != "" && d.Run != run:
+		return fmt.Sprintf("it is for run %s, and this is run %s", d.Run, run)
+	case d.Gate != "" && d.Gate != q.gate:
+		return fmt.Sprintf("it is for %s, and the run is at %s", d.Gate, q.gate)
+	case d.Plan != "" && d.Plan != q.plan:
+		return fmt.Sprintf("it is for plan %s, and the plan in force is %s: look at the plan again", plan.Short(d.Plan), plan.Short(q.plan))
+	case !slices.Contains(p.Roles, t.role):
+		return fmt.Sprintf("%s does not have the role %s", p.ID, t.role)
+	case t.organisation != "" && p.Organisation != t.organisation:
+		return fmt.Sprintf("%s does not belong to %s", p.ID, t.organisation)
+	}
+	if d.Action != Approve {
+		return ""
+	}
+	switch {
+	case environment == "production":
+		return "in production an approval must be signed with the approver's own key; this one only claims to be from " + p.ID
+	case reset && (d.Run == "" || d.Plan == ""):
+		return "this run was reset, so an approval must name its run and plan: send {\"run\": …, \"plan\": …} too, or use `starter approve`"
+	case slices.Contains(q.barred, p.ID):
+		return fmt.Sprintf("%s requested or operates this change; somebody else must approve it", p.ID)
+	case slices.Contains(q.approvers, p.ID):
+		return fmt.Sprintf("%s has approved already; an approval counts once a person", p.ID)
+	}
+	return ""
+}
+
+// accept takes a decision that judge has let pass.
+func (q *question) accept(d Decision, a Answered) {
+	if d.Action == Approve {
+		q.approvers = append(q.approvers, a.Person)
+		if len(q.approvers) < q.quorum {
+			return
+		}
+	}
+	q.answer, q.decision, q.closed = &a, d, true
+}
+
+// taken lists the answers that are taken, sorted.
+func (q *question) taken() []string {
+	names := []string{}
+	for _, name := range Answers() {
+		if _, ok := q.terms[name]; ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// eligible lists the people who can still answer, sorted.
+func (q *question) eligible() []string {
+	var people []string
+	for _, name := range q.taken() {
+		for _, id := range q.terms[name].people {
+			if name == Approve && (slices.Contains(q.barred, id) || slices.Contains(q.approvers, id)) {
+				continue
+			}
+			people = append(people, id)
+		}
+	}
+	slices.Sort(people)
+	return slices.Compact(people)
+}
+
+func (q *question) waitingFor() *WaitingFor {
+	return &WaitingFor{
+		Kind: q.kind, Gate: q.gate, Why: q.why, Answers: q.taken(), Eligible: q.eligible(),
+		Got: len(q.approvers), Quorum: q.quorum, Plan: q.plan, Until: q.until.UTC(), Then: q.then,
+	}
+}
+
+// alarm is something to do at a time while a question is open.
+type alarm struct {
+	at time.Time
+	do func(workflow.Context)
+}
+
+// ask opens a question and waits for its answer or its end. It returns nil when the time is over. The alarms ring in
+// between; those whose time is past are left out.
+func (r *Run) ask(ctx workflow.Context, q *question, alarms ...alarm) (*Answered, error) {
+	r.asking = q
+	r.status.WaitingFor = q.waitingFor()
+	r.show(ctx)
+	defer func() {
+		q.closed = true
+		if r.asking == q {
+			r.asking = nil
+			r.status.WaitingFor = nil
+		}
+	}()
+	slices.SortStableFunc(alarms, func(a, b alarm) int { return a.at.Compare(b.at) })
+	for _, a := range alarms {
+		if !a.at.After(workflow.Now(ctx)) || !a.at.Before(q.until) {
+			continue
+		}
+		if answered, err := r.await(ctx, q, a.at); answered || err != nil {
+			return q.answer, err
+		}
+		a.do(ctx)
+	}
+	_, err := r.await(ctx, q, q.until)
+	return q.answer, err
+}
+
+// await waits until the question is settled or the time has come.
+func (r *Run) await(ctx workflow.Context, q *question, until time.Time) (bool, error) {
+	span := until.Sub(workflow.Now(ctx))
+	if span <= 0 {
+		return q.settled(), ctx.Err()
+	}
+	return workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
+		Timeout:      span,
+		TimerOptions: workflow.TimerOptions{Summary: q.why + " (until " + JST(until) + ")"},
+	}, q.settled)
+}

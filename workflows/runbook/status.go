@@ -1,0 +1,125 @@
+package runbook
+
+import (
+	"time"
+
+	"tejun/internal/plan"
+)
+
+// State is what a run is doing, as the search attribute TejunState and Status.State show it.
+type State string
+
+// The states of a run. A run ends as done or failed; everything else is on the way.
+const (
+	Planning         State = "planning"
+	AwaitingApproval State = "awaiting-approval"
+	Waiting          State = "waiting" // for a time, or for people's work
+	Running          State = "running"
+	Held             State = "held" // a step's retries ended; a person decides
+	Undoing          State = "undoing"
+	Done             State = "done"
+	Failed           State = "failed"
+)
+
+// Status is the answer to the query "status": all that one looks at in the night.
+type Status struct {
+	ID         string      `json:"id"`    // workflow ID
+	RunID      string      `json:"runId"` //
+	Runbook    string      `json:"runbook"`
+	Row        int         `json:"row"`
+	Title      string      `json:"title"`
+	Requester  string      `json:"requester"`
+	State      State       `json:"state"`
+	Says       string      `json:"says"` // the state in one line of words
+	WaitingFor *WaitingFor `json:"waitingFor"`
+	Steps      []Step      `json:"steps"`
+	Plan       *plan.Plan  `json:"plan"`
+	Approvals  []Answered  `json:"approvals"` // every decision in the order of history, refused ones too
+	Holds      []Hold      `json:"holds"`     // resources that this run holds
+	Evidence   Evidence    `json:"evidence"`
+	StartedAt  time.Time   `json:"startedAt"`
+	EndedAt    *time.Time  `json:"endedAt"`
+
+	operation string
+}
+
+// WaitingFor says what would let the run go on, and who can give it.
+type WaitingFor struct {
+	Kind     string    `json:"kind"` // "approval", "time", "work", "decision", "held"
+	Gate     string    `json:"gate"` // gate, or step when held
+	Why      string    `json:"why"`
+	Answers  []string  `json:"answers"`  // such as "approve", "reject"
+	Eligible []string  `json:"eligible"` // person IDs who can still answer
+	Got      int       `json:"got"`      // approvals counted so far
+	Quorum   int       `json:"quorum"`
+	Plan     string    `json:"plan"` // digest that an approval must be for, "" if none
+	Until    time.Time `json:"until"`
+	Then     string    `json:"then"` // what happens at that time if nobody answers
+}
+
+// StepState is where a step is.
+type StepState string
+
+// The states of a step.
+const (
+	StepPending StepState = "pending"
+	StepRunning StepState = "running"
+	StepDone    StepState = "done"
+	StepHeld    StepState = "held"
+	StepSkipped StepState = "skipped"
+	StepFailed  StepState = "failed"
+	StepUndone  StepState = "undone"
+)
+
+// Step is one line of the checklist.
+type Step struct {
+	Name      string     `json:"name"`
+	Title     string     `json:"title"`
+	State     StepState  `json:"state"`
+	Attempts  int        `json:"attempts"` // times that the step was tried, a person's retries included
+	StartedAt *time.Time `json:"startedAt"`
+	EndedAt   *time.Time `json:"endedAt"`
+	Error     string     `json:"error"`
+}
+
+// Answered is a decision and what became of it.
+type Answered struct {
+	ID       string    `json:"id"`     // decision ID; "" when the sender gave none
+	Action   string    `json:"action"` // approve, reject, retry, skip, rollback, done, extend, return, cancel
+	By       string    `json:"by"`     // as claimed
+	Person   string    `json:"person"` // person ID it was resolved to, "" if nobody
+	Reason   string    `json:"reason"`
+	Gate     string    `json:"gate"`
+	Plan     string    `json:"plan"` // digest that was decided on
+	At       time.Time `json:"at"`
+	Accepted bool      `json:"accepted"`
+	Refusal  string    `json:"refusal"`  // why it does not count
+	Identity string    `json:"identity"` // "claimed"
+}
+
+// Hold is a resource that the run holds.
+type Hold struct {
+	Resource string    `json:"resource"`
+	From     time.Time `json:"from"`
+	Until    time.Time `json:"until"`
+}
+
+// Evidence says how much of it there is.
+type Evidence struct {
+	Count    int    `json:"count"`
+	Head     string `json:"head"`     // hash of the newest row
+	Verified *bool  `json:"verified"` // filled in by `starter show`, which checks the chain; null when not checked
+}
+
+// Decision is what people send: the signals approve, reject, retry, skip, rollback, done, extend, return and cancel carry
+// it (Action is the signal's name then), and the update "decide" carries it with Action.
+type Decision struct {
+	Action string     `json:"action,omitempty"`
+	By     string     `json:"by"`
+	Reason string     `json:"reason"`
+	ID     string     `json:"id,omitempty"`    // makes a repeated sending count once
+	Run    string     `json:"run,omitempty"`   // run ID it is meant for
+	Gate   string     `json:"gate,omitempty"`  // gate or held step it is meant for
+	Plan   string     `json:"plan,omitempty"`  // digest it is meant for
+	Until  *time.Time `json:"until,omitempty"` // extend: the window's new end
+}

@@ -1,0 +1,73 @@
+package runbook
+
+import (
+	"strings"
+
+	"go.temporal.io/sdk/workflow"
+)
+
+// mostPages is how often people are paged about something that could not be put back before the run ends.
+const mostPages = 3
+
+type undoEntry struct {
+	step StepSpec
+	done bool
+}
+
+// OnReturn registers what has to be done on the way back. The way back runs in reverse order and is the same whether
+// the work was finished, cancelled or given up.
+func (r *Run) OnReturn(s StepSpec) { r.undo = append(r.undo, undoEntry{step: s}) }
+
+// Return puts everything back, in reverse order, on a context that no cancellation reaches. A failed undo stops the way
+// back, since what comes after may rely on it: people are paged, and answer retry, or skip after they have put it
+// back by hand. If nobody answers, the run ends and says exactly what is not put back.
+func (r *Run) Return(ctx workflow.Context) error {
+	ctx, stop := workflow.NewDisconnectedContext(ctx)
+	defer stop()
+	for i := len(r.undo) - 1; i >= 0; i-- {
+		entry := &r.undo[i]
+		if entry.done {
+			continue
+		}
+		if err := r.putBack(ctx, entry.step); err != nil {
+			return err
+		}
+		entry.done = true
+		r.markUndone(strings.TrimPrefix(entry.step.Name, "undo-"))
+	}
+	return nil
+}
+
+// putBack runs one undo and repeats the page while nobody answers.
+func (r *Run) putBack(ctx workflow.Context, s StepSpec) error {
+	for page := 1; ; page++ {
+		err := r.perform(ctx, s, Undoing, []string{Retry, Skip})
+		if err == nil || WasCancelled(ctx, err) {
+			return err
+		}
+		if page == mostPages {
+			r.Record(ctx, "undo-failed", s.Name, map[string]any{"problem": Words(err), "left": r.left()})
+			return End(ErrUndoFailed, "%s. Not put back: %s. Put it back by hand: the saved state is in the records database under operation %s",
+				Words(err), strings.Join(r.left(), ", "), r.Operation())
+		}
+	}
+}
+
+// left names what the way back has not reached, in its order.
+func (r *Run) left() []string {
+	names := []string{}
+	for i := len(r.undo) - 1; i >= 0; i-- {
+		if !r.undo[i].done {
+			names = append(names, r.undo[i].step.Name)
+		}
+	}
+	return names
+}
+
+func (r *Run) markUndone(step string) {
+	for i := range r.status.Steps {
+		if line := &r.status.Steps[i]; line.Name == step && line.State == StepDone {
+			line.State = StepUndone
+		}
+	}
+}

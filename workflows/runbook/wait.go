@@ -1,0 +1,77 @@
+package runbook
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"tejun/activities"
+)
+
+// WaitUntil waits for a time. People with the gate's role can still reject the run meanwhile: a rejection wins until
+// the start.
+func (r *Run) WaitUntil(ctx workflow.Context, at time.Time, what, gate string) error {
+	if !at.After(workflow.Now(ctx)) {
+		return ctx.Err()
+	}
+	terms, err := local(ctx, directory.GateTerms, r.gateQuestion(ctx, Gate{Name: gate, NotAfter: at}))
+	if err != nil {
+		return endOr(ctx, err, ErrRefused)
+	}
+	r.say(ctx, Waiting, fmt.Sprintf("%s at %s", what, JST(at)))
+	answer, err := r.ask(ctx, &question{
+		kind: "time", gate: gate, why: what, plan: r.PlanDigest(), until: at, then: what,
+		terms: map[string]authority{Reject: who(terms)},
+	})
+	if err != nil || answer == nil {
+		return err
+	}
+	return End(ErrRejected, "%s rejected it before the start: %s", answer.Person, answer.Reason)
+}
+
+// Ask is a question about work that people do, or about a window that is running out.
+type Ask struct {
+	Kind    string // "work" or "decision"
+	Name    string // such as "work" or "overrun"
+	Why     string
+	Until   time.Time
+	Then    string            // what happens at that time
+	Answers map[string]string // answer → "operate" or "decide": who may give it
+	Tell    string            // mail template for those who may answer, sent when the question opens; "" for none
+	// Check looks at an answer before it counts; it returns why it does not, or "".
+	Check func(workflow.Context, Decision) string
+}
+
+// Asked opens the question and waits. The decision is nil when the time is over.
+func (r *Run) Asked(ctx workflow.Context, state State, a Ask) (*Decision, error) {
+	q := &question{
+		kind: a.Kind, gate: a.Name, why: a.Why, until: a.Until, then: a.Then, check: a.Check, terms: map[string]authority{},
+	}
+	list := ""
+	for _, name := range Answers() {
+		kind, ok := a.Answers[name]
+		if !ok {
+			continue
+		}
+		terms, err := local(ctx, directory.AnswerTerms, activities.AnswerQuestion{Kind: kind, OpenedAt: workflow.Now(ctx).UTC()})
+		if err != nil {
+			return nil, endOr(ctx, err, ErrRefused)
+		}
+		q.terms[name] = who(terms)
+		if name == Extend || list == "" {
+			list = terms.NotifyList
+		}
+	}
+	r.say(ctx, state, a.Why)
+	if a.Tell != "" {
+		workflow.GoNamed(ctx, a.Tell, func(ctx workflow.Context) {
+			r.Tell(ctx, fmt.Sprintf("%s-%d", a.Name, a.Until.Unix()), a.Tell, list, map[string]string{"until": JapaneseTime(a.Until)})
+		})
+	}
+	answer, err := r.ask(ctx, q)
+	if err != nil || answer == nil {
+		return nil, err
+	}
+	return &q.decision, nil
+}
