@@ -1,0 +1,105 @@
+// Package preflight checks, without changing anything, whether AWS is as system.yaml says: that every named resource is
+// there and fit for use, and that the caller may make every call that the runbooks make.
+package preflight
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"tejun/internal/system"
+)
+
+// State is what a check found.
+type State string
+
+// The states. Only OK lets a runbook rely on it; Unknown means that it could not be looked up.
+const (
+	OK      State = "ok"
+	Missing State = "missing"
+	Wrong   State = "wrong"
+	Denied  State = "denied"
+	Unknown State = "unknown"
+)
+
+// Finding is one thing that was checked.
+type Finding struct {
+	Area     string `json:"area"`     // AWS service, such as "cloudfront", or "permission"
+	Resource string `json:"resource"` // name as in system.yaml, or the IAM action
+	State    State  `json:"state"`
+	Problem  string `json:"problem"` // "" when OK
+	Mend     string `json:"mend"`    // what to do about it
+}
+
+// Report is all findings, in the order of system.yaml, permissions last.
+type Report struct {
+	Account  string    `json:"account"` // account of the caller, "" if unknown
+	Caller   string    `json:"caller"`  // ARN
+	Region   string    `json:"region"`
+	Findings []Finding `json:"findings"`
+}
+
+// Good tells whether nothing stands in the way.
+func (r Report) Good() bool { return len(r.Problems()) == 0 }
+
+// Problems are the findings that are not OK.
+func (r Report) Problems() []Finding {
+	var out []Finding
+	for _, f := range r.Findings {
+		if f.State != OK {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// globalRegion is where AWS keeps what belongs to CloudFront.
+const globalRegion = "us-east-1"
+
+// callTimeout is for one call, its retries included.
+const callTimeout = 20 * time.Second
+
+// checker collects findings.
+type checker struct {
+	cfg    aws.Config
+	sys    *system.System
+	report Report
+	passed []string // roles that the jobs hand to their targets
+}
+
+// Run makes every check and reports all it finds; one failure does not hide the next. The region is the system's.
+func Run(ctx context.Context, cfg aws.Config, sys *system.System) Report {
+	cfg = cfg.Copy()
+	cfg.Region = sys.AWS.Region
+	c := &checker{cfg: cfg, sys: sys, report: Report{Region: cfg.Region}}
+	if !c.identity(ctx) {
+		return c.report // without credentials every other check would repeat the same sentence
+	}
+	c.distribution(ctx)
+	c.bucket(ctx)
+	c.webACL(ctx)
+	c.operatorSet(ctx)
+	c.services(ctx)
+	c.database(ctx)
+	c.alarms(ctx)
+	c.jobs(ctx)
+	c.mail(ctx)
+	c.permissions(ctx)
+	return c.report
+}
+
+func (c *checker) ok(area, resource string) {
+	c.report.Findings = append(c.report.Findings, Finding{Area: area, Resource: resource, State: OK})
+}
+
+func (c *checker) bad(state State, area, resource, problem, mend string) {
+	c.report.Findings = append(c.report.Findings, Finding{Area: area, Resource: resource, State: state, Problem: problem, Mend: mend})
+}
+
+// global is the configuration for CloudFront's own region.
+func (c *checker) global() aws.Config {
+	cfg := c.cfg.Copy()
+	cfg.Region = globalRegion
+	return cfg
+}
