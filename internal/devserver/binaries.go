@@ -63,8 +63,8 @@ func installations() []string {
 	var dirs []string
 	if path, err := exec.LookPath("initdb"); err == nil {
 		// On PATH it is often a link; its siblings are where it points to.
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			dirs = append(dirs, filepath.Dir(real))
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			dirs = append(dirs, filepath.Dir(target))
 		}
 	}
 	for _, pattern := range []string{

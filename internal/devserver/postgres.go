@@ -276,7 +276,7 @@ func (c *cluster) whyEnded(p *process, port int) error {
 	if strings.Contains(said, "Address already in use") {
 		return fmt.Errorf("port %d was taken by another program: choose another port: %w", port, syscall.EADDRINUSE)
 	}
-	return fmt.Errorf("it ended at once (%v); if the cluster in %s is damaged, restore it, or move the folder away to begin anew. It said: %s", p.err, c.data, said)
+	return fmt.Errorf("it ended at once (%v); if the cluster in %s is damaged, restore it, or move the folder away to begin anew. It said: %s", p.how(), c.data, said)
 }
 
 func ensureDatabase(ctx context.Context, conn *pgx.Conn) error {

@@ -2,6 +2,7 @@ package devserver
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -163,10 +164,10 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("TEJUN_TEST_PARENT"); dir != "" {
 		p, err := StartPostgres(context.Background(), PostgresOptions{Dir: dir, Tests: true})
 		if err != nil {
-			os.Stderr.WriteString(err.Error())
+			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
-		os.Stdout.WriteString(strconv.Itoa(p.process.pid) + "\n")
+		fmt.Println(p.process.pid)
 		time.Sleep(time.Minute)
 		os.Exit(0)
 	}

@@ -121,6 +121,14 @@ func (p *process) waitFor(d time.Duration) bool {
 	}
 }
 
+// how says how the child ended, for error messages; call it after that.
+func (p *process) how() string {
+	if p.err == nil {
+		return "exit status 0"
+	}
+	return p.err.Error()
+}
+
 // logTail is the end of what this run wrote, for error messages; a note instead when it cannot be read.
 func (p *process) logTail() string { return tail(p.log.Name(), p.logFrom) }
 

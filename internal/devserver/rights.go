@@ -39,7 +39,8 @@ func (r rights) checkPath(path string) error {
 		if !ok {
 			return fmt.Errorf("look at %s: the system does not say who owns it", dir)
 		}
-		mode, pass := info.Mode().Perm(), false
+		mode := info.Mode().Perm()
+		var pass bool
 		switch {
 		case int(stat.Uid) == r.uid:
 			pass = mode&0o100 != 0

@@ -204,7 +204,7 @@ func (t *Temporal) poll(ctx context.Context, try func() error) error {
 			if strings.Contains(said, "address already in use") {
 				return fmt.Errorf("a port was taken by another program: choose another one: %w: %s", syscall.EADDRINUSE, said)
 			}
-			return fmt.Errorf("it ended at once (%v); if its database is damaged, move temporal.db* away to begin anew. It said: %s", t.process.err, said)
+			return fmt.Errorf("it ended at once (%v); if its database is damaged, move temporal.db* away to begin anew. It said: %s", t.process.how(), said)
 		case <-ctx.Done():
 			return fmt.Errorf("it does not answer at %s: %w: %s", t.address, err, t.process.logTail())
 		case <-time.After(20 * time.Millisecond):

@@ -15,8 +15,9 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// migrationTable is outside the schema tejun, which the first migration creates.
-const migrationTable = "tejun_migrations"
+// migrationTable is outside the schema tejun, which the first migration creates. It names its schema: a user called tejun
+// looks into the schema tejun first as soon as that is there.
+const migrationTable = "public.tejun_migrations"
 
 // Migrate brings the database's schema to this program's version. It needs the owner's rights only when there is
 // something to do; on a database that is up to date it only reads. Several processes may call it at once: one works,

@@ -136,3 +136,19 @@ func TestConcurrentReservationsNeverOverlapAndNeverDeadlock(t *testing.T) {
 		}
 	}
 }
+
+func TestARunThatNeverReleasedStillHolds(t *testing.T) {
+	s := openStore(t)
+	r, over, next, mine := t.Name(), t.Name()+"-over", t.Name()+"-next", t.Name()+"-mine"
+	mustReserve(t, s, hold(r, over, -3, -1)) // its time is over, it has not released
+	mustReserve(t, s, hold(r, next, 5, 6))   // has not begun
+	mustReserve(t, s, hold(r, mine, 0, 1))
+	mustReserve(t, s, hold(r+"2", over, -3, -1)) // not asked about
+	held, err := s.StillHeld(t.Context(), mine, []string{r}, noon)
+	require.NoError(t, err)
+	assert.Equal(t, []Reservation{hold(r, over, -3, -1)}, held)
+	require.NoError(t, s.Release(t.Context(), over))
+	held, err = s.StillHeld(t.Context(), mine, []string{r}, noon)
+	require.NoError(t, err)
+	assert.Empty(t, held)
+}

@@ -48,7 +48,7 @@ func TestMigrateRefusesANewerDatabase(t *testing.T) {
 	dsn := newDatabase(t)
 	s := openDSN(t, dsn)
 	require.NoError(t, s.Migrate(t.Context()))
-	execSQL(t, dsn, `INSERT INTO tejun_migrations (version_id, is_applied) VALUES (9999, true)`)
+	execSQL(t, dsn, `INSERT INTO public.tejun_migrations (version_id, is_applied) VALUES (9999, true)`)
 	assert.ErrorContains(t, s.Migrate(t.Context()), "the database has schema version 9999, this program knows")
 }
 

@@ -15,7 +15,7 @@ BEGIN
         'GRANT SELECT, INSERT, UPDATE, DELETE ON tejun.reservations TO %I',
         'GRANT EXECUTE ON FUNCTION tejun.begin_intent(text, text, text, text) TO %I',
         'GRANT EXECUTE ON FUNCTION tejun.reserve(text, text, text, text[], timestamptz[], timestamptz[]) TO %I',
-        'GRANT SELECT ON tejun_migrations TO %I'
+        'GRANT SELECT ON public.tejun_migrations TO %I'
     ] LOOP
         EXECUTE format(statement, role_name);
     END LOOP;
