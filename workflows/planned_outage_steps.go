@@ -2,8 +2,6 @@ package workflows
 
 import (
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -234,9 +232,9 @@ func (o *outage) checkClosed() runbook.StepSpec {
 	return runbook.StepSpec{
 		Name: "check-closed", Title: "外部確認（利用者：メンテナンスページ、運用者：サイト） · Check from outside: page for the public, site for operators",
 		Do: func(ctx workflow.Context) error {
-			return errors.Join(
-				check(ctx, activities.SiteCheck{Vantage: "public", WantStatus: 503, WantMarker: maintenanceMarker}),
-				check(ctx, activities.SiteCheck{Vantage: "operator", WantStatus: 200}),
+			return check(ctx,
+				activities.SiteCheck{Vantage: "public", WantStatus: 503, WantMarker: maintenanceMarker},
+				activities.SiteCheck{Vantage: "operator", WantStatus: 200},
 			)
 		},
 		SkipIf: "somebody has looked at the page from outside and it is right",
@@ -260,38 +258,56 @@ func (o *outage) service(i int) activities.ServiceRef {
 	return activities.ServiceRef{Cluster: o.on.Cluster, Service: o.on.Services[i].Service}
 }
 
-// stopServices stops the services in the order given; they are started in reverse, and the operators' view of the
-// site must be right before the public gets it back.
+// stopServices stops the services side by side. On the way back they are started, and the operators' view of the site must
+// be right before the public gets it back.
 func (o *outage) stopServices() runbook.StepSpec {
 	change := func(i int) activities.ServiceChange {
 		return activities.ServiceChange{Operation: o.Operation(), ServiceRef: o.service(i), Change: activities.Ref(o.changes.services[i])}
 	}
+	stop := func(ctx workflow.Context, i int) runbook.Future[struct{}] {
+		return runbook.Start(ctx, runbook.Change, ecs.StopECSService, change(i))
+	}
+	start := func(ctx workflow.Context, i int) runbook.Future[struct{}] {
+		return runbook.Start(ctx, runbook.Change, ecs.StartECSService, change(i))
+	}
+	settled := func(want string) func(workflow.Context, int) runbook.Future[struct{}] {
+		return func(ctx workflow.Context, i int) runbook.Future[struct{}] {
+			return runbook.Start(ctx, runbook.Settle, ecs.AwaitECSService, activities.ServiceCheck{ServiceRef: o.service(i), Want: want})
+		}
+	}
 	return runbook.StepSpec{
 		Name: "stop-services", Title: "サービス停止 · Stop the services",
 		Do: func(ctx workflow.Context) error {
-			for i := range o.on.Services {
-				if _, err := runbook.Call(ctx, runbook.Change, ecs.StopECSService, change(i)); err != nil {
-					return err
-				}
-				if _, err := runbook.Call(ctx, runbook.Settle, ecs.AwaitECSService, activities.ServiceCheck{ServiceRef: o.service(i), Want: "stopped"}); err != nil {
-					return err
-				}
+			if err := o.eachService(ctx, stop); err != nil {
+				return err
 			}
-			return nil
+			return o.eachService(ctx, settled("stopped"))
 		},
 		Undo: func(ctx workflow.Context) error {
-			for i := range slices.Backward(o.on.Services) {
-				if _, err := runbook.Call(ctx, runbook.Change, ecs.StartECSService, change(i)); err != nil {
-					return err
-				}
-				if _, err := runbook.Call(ctx, runbook.Settle, ecs.AwaitECSService, activities.ServiceCheck{ServiceRef: o.service(i), Want: "started"}); err != nil {
-					return err
-				}
+			if err := o.eachService(ctx, start); err != nil {
+				return err
+			}
+			if err := o.eachService(ctx, settled("started")); err != nil {
+				return err
 			}
 			return check(ctx, activities.SiteCheck{Vantage: "operator", WantStatus: 200})
 		},
 		UndoTitle: "サービス起動・正常性確認 · Start the services and check them as an operator",
 	}
+}
+
+// eachService does the same with all services at once and waits for all of them.
+func (o *outage) eachService(ctx workflow.Context, begin func(workflow.Context, int) runbook.Future[struct{}]) error {
+	var begun []runbook.Future[struct{}]
+	for i := range o.on.Services {
+		begun = append(begun, begin(ctx, i))
+	}
+	var failed error
+	for _, f := range begun {
+		_, err := f.Get(ctx)
+		failed = errors.Join(failed, err)
+	}
+	return failed
 }
 
 // do is a step's action that consists of one activity.
@@ -302,11 +318,18 @@ func do[I, O any](p runbook.Policy, activity runbook.Activity[I, O], in I) func(
 	}
 }
 
-func check(ctx workflow.Context, in activities.SiteCheck) error {
-	if _, err := runbook.Call(ctx, runbook.Observe, site.CheckSite, in); err != nil {
-		return fmt.Errorf("seen as %s: %w", in.Vantage, err)
+// check looks at the site from several places at once.
+func check(ctx workflow.Context, looks ...activities.SiteCheck) error {
+	var begun []runbook.Future[activities.SiteSeen]
+	for _, in := range looks {
+		begun = append(begun, runbook.Start(ctx, runbook.Observe, site.CheckSite, in))
 	}
-	return nil
+	var failed error
+	for _, f := range begun {
+		_, err := f.Get(ctx)
+		failed = errors.Join(failed, err)
+	}
+	return failed
 }
 
 func now(ctx workflow.Context) *time.Time {

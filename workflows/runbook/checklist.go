@@ -2,14 +2,19 @@ package runbook
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // most is the room that Temporal gives current details, in bytes.
 const most = 20000
 
+// marks are signs that every font has, with the word, so that no line depends on colour or on an emoji font.
 var marks = map[StepState]string{
-	StepPending: "⬜", StepRunning: "▶️", StepDone: "✅", StepHeld: "✋", StepSkipped: "⏭️", StepFailed: "❌", StepUndone: "↩️",
+	StepPending: "□", StepRunning: "▶ **running**", StepDone: "✓ done", StepHeld: "■ **HELD**", StepSkipped: "» skipped",
+	StepFailed: "× **failed**", StepUndone: "← undone",
 }
 
 // Markdown is what the Temporal UI shows as the current details of a run: the state, what it waits for, the checklist
@@ -22,22 +27,25 @@ func (s Status) Markdown() string {
 		if w.Kind == "approval" {
 			fmt.Fprintf(&b, "Approvals: %d of %d. ", w.Got, w.Quorum)
 		}
-		fmt.Fprintf(&b, "Who can answer: %s. Signal `%s` with `{\"by\": \"…\", \"reason\": \"…\"}`\n", strings.Join(w.Eligible, ", "), first(w.Answers))
+		fmt.Fprintf(&b, "Who can answer: %s. Send the signal `%s` with `{\"by\": \"…\", \"reason\": \"…\"}`", strings.Join(w.Eligible, ", "), strings.Join(w.Answers, "` / `"))
+		if slices.Contains(w.Answers, Extend) {
+			b.WriteString("; `extend` also takes the window's new end: `\"until\": \"2027-01-23T23:30:00+09:00\"`")
+		}
+		b.WriteString("\n")
 	}
-	b.WriteString("\n| | Step | Started | Ended | Tries |\n|---|---|---|---|---|\n")
+	if len(s.Steps) > 0 {
+		b.WriteString("\n| State | Step | Started (JST) | Ended | Tries |\n|:--|:--|:--|:--|--:|\n")
+	}
 	for _, step := range s.Steps {
-		started, ended := "", ""
-		if step.StartedAt != nil {
-			started = step.StartedAt.In(jst).Format("15:04:05")
-		}
-		if step.EndedAt != nil {
-			ended = step.EndedAt.In(jst).Format("15:04:05")
-		}
 		title := step.Title
 		if step.Error != "" {
 			title += "<br>" + strings.NewReplacer("\n", " ", "|", "\\|", "<", "&lt;").Replace(step.Error)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %d |\n", marks[step.State], title, started, ended, step.Attempts)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", strings.ReplaceAll(marks[step.State], " ", nbsp), title,
+			clock(step.StartedAt, "01-02"+nbsp+"15:04:05"), clock(step.EndedAt, "15:04:05"), times(step.Attempts))
+	}
+	if len(s.Approvals) > 0 {
+		b.WriteString("\n### Answers\n")
 	}
 	for _, a := range s.Approvals {
 		verdict := "counts"
@@ -47,7 +55,7 @@ func (s Status) Markdown() string {
 		fmt.Fprintf(&b, "\n- %s `%s` by %s: %s (%s)", JST(a.At), code(a.Action), code(a.By), code(a.Reason), code(verdict))
 	}
 	if s.Plan != nil {
-		b.WriteString("\n\n" + s.Plan.Markdown())
+		b.WriteString("\n\n### Plan\n\n" + s.planText)
 	}
 	return cut(b.String(), most)
 }
@@ -67,9 +75,20 @@ func cut(s string, n int) string {
 	return strings.ToValidUTF8(s, "") + rest
 }
 
-func first(names []string) string {
-	if len(names) == 0 {
+// nbsp keeps what belongs together on one line of a narrow column.
+const nbsp = "\u00a0"
+
+func clock(t *time.Time, layout string) string {
+	if t == nil {
 		return ""
 	}
-	return names[0]
+	return t.In(jst).Format(layout)
+}
+
+// times is "" for a step that has not been tried.
+func times(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
 }

@@ -85,7 +85,7 @@ func (r *Run) decide(ctx workflow.Context, action string, raw converter.RawValue
 	}
 	q := r.asking
 	if d.Action == Cancel { // may come at any time, whatever the run waits for
-		q, d.Gate = r.cancelling, ""
+		q, d.Gate, d.Plan = r.cancelling, "", ""
 	}
 	life := r.life(ctx)
 	judged := func() string {

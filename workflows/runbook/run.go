@@ -114,7 +114,7 @@ func (r *Run) say(ctx workflow.Context, s State, text string) {
 func (r *Run) show(ctx workflow.Context) { workflow.SetCurrentDetails(ctx, r.status.Markdown()) }
 
 func (r *Run) setPlan(ctx workflow.Context, p plan.Plan) {
-	r.status.Plan = &p
+	r.status.Plan, r.status.planText = &p, p.Markdown()
 	r.show(ctx)
 }
 

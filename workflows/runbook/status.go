@@ -41,6 +41,7 @@ type Status struct {
 	EndedAt    *time.Time  `json:"endedAt"`
 
 	operation string
+	planText  string // the plan as Markdown, made once
 }
 
 // WaitingFor says what would let the run go on, and who can give it.
