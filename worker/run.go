@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
+	temporallog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+
+	"tejun/activities"
+	"tejun/internal/calendar"
+	"tejun/internal/records"
+	"tejun/workflows"
+)
+
+const (
+	// stopWithin is how long running activities may take to finish when a production worker stops.
+	stopWithin = 30 * time.Second
+	// dialWithin is how long Temporal may take to answer at the start.
+	dialWithin = 30 * time.Second
+)
+
+// parts is what a worker is made of, in production and in `worker dev` alike.
+type parts struct {
+	Temporal   client.Options
+	TaskQueue  string
+	Database   string // DSN
+	System     *description
+	AWS        aws.Config
+	Listen     string        // of /healthz, /livez and /metrics
+	StopWithin time.Duration // how long running activities may take to finish; then they are given up and run again elsewhere
+	Log        *slog.Logger
+	// Ready is called once the worker polls; an error stops it.
+	Ready func(started) error
+}
+
+// started is what others may use of a running worker.
+type started struct {
+	Client  client.Client
+	Address string // where /healthz and /metrics are
+}
+
+// runWorker works on runbooks until ctx ends or the worker cannot go on. It then takes no more tasks and waits
+// for running activities, at most StopWithin. A stop that was asked for is no error.
+func runWorker(ctx context.Context, p parts) (err error) {
+	store, err := records.Open(ctx, p.Database)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	if err := store.Migrate(ctx); err != nil {
+		return fmt.Errorf("%w; `worker migrate` does it with the owner's rights", err)
+	}
+	measured, err := newMetrics(p.Log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, measured.close(context.WithoutCancel(ctx))) }()
+	c, err := dial(ctx, p, measured)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := ensureAttributes(ctx, c, namespaceOf(p.Temporal), p.Log); err != nil {
+		return err
+	}
+
+	fatal := make(chan error, 1)
+	w, err := newWorker(c, p, store, fatal)
+	if err != nil {
+		return err
+	}
+	if err := w.Start(); err != nil {
+		return fmt.Errorf("start the worker on task queue %s: %w", p.TaskQueue, err)
+	}
+	defer w.Stop()
+	h := &health{log: p.Log, checks: []check{
+		{"temporal", func(ctx context.Context) error {
+			_, err := c.CheckHealth(ctx, &client.CheckHealthRequest{})
+			return err
+		}},
+		{"postgres", store.Ping},
+		{"system", func(context.Context) error {
+			_, err := p.System.Load()
+			return err
+		}},
+	}}
+	at, stopHTTP, err := serveHTTP(p.Listen, h, measured, p.Log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		err = errors.Join(err, stopHTTP(ending))
+	}()
+	p.Log.Info("working", "taskQueue", p.TaskQueue, "namespace", namespaceOf(p.Temporal), "temporal", p.Temporal.HostPort, "listen", at)
+	if p.Ready != nil {
+		if err := p.Ready(started{Client: c, Address: at}); err != nil {
+			return err
+		}
+	}
+	select {
+	case <-ctx.Done():
+		p.Log.Info("stopping", "why", context.Cause(ctx).Error(), "within", p.StopWithin.String())
+		return nil
+	case err := <-fatal:
+		return fmt.Errorf("the worker cannot go on: %w", err)
+	}
+}
+
+func dial(ctx context.Context, p parts, m metrics) (client.Client, error) {
+	options := p.Temporal
+	options.Logger = temporallog.NewStructuredLogger(p.Log)
+	options.MetricsHandler = m.temporal
+	options.Identity = identity()
+	ctx, cancel := context.WithTimeout(ctx, dialWithin)
+	defer cancel()
+	c, err := client.DialContext(ctx, options)
+	if err != nil {
+		return nil, fmt.Errorf("reach Temporal at %s, namespace %s (TEMPORAL_ADDRESS or a profile say where it is, and whether with TLS or an API key): %w",
+			options.HostPort, namespaceOf(options), err)
+	}
+	return c, nil
+}
+
+func newWorker(c client.Client, p parts, store *records.Store, fatal chan<- error) (worker.Worker, error) {
+	days, err := calendar.Japan()
+	if err != nil {
+		return nil, err
+	}
+	set, err := activities.New(activities.Deps{Config: p.AWS, System: p.System.Load, Calendar: days, Records: store})
+	if err != nil {
+		return nil, err
+	}
+	w := worker.New(c, p.TaskQueue, worker.Options{
+		Identity:          identity(),
+		WorkerStopTimeout: p.StopWithin,
+		Interceptors:      []interceptor.WorkerInterceptor{activities.NewEvidenceInterceptor(store)},
+		OnFatalError: func(err error) {
+			select {
+			case fatal <- err:
+			default: // the first one is reported
+			}
+		},
+	})
+	workflows.Register(w)
+	set.Register(w)
+	return w, nil
+}
+
+// identity is how this worker shows in the Temporal UI: tejun-worker@host:process.
+func identity() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("tejun-worker@%s:%d", host, os.Getpid())
+}
+
+func namespaceOf(o client.Options) string {
+	if o.Namespace == "" {
+		return client.DefaultNamespace
+	}
+	return o.Namespace
+}

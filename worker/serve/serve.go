@@ -1,0 +1,56 @@
+// Package serve puts a worker together: the runbooks, the activities with their connections, and the interceptor that
+// leaves evidence. The production worker, `worker dev`, the tests and the benchmarks all run this one.
+package serve
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/worker"
+
+	"tejun/activities"
+	"tejun/internal/calendar"
+	"tejun/internal/records"
+	"tejun/internal/system"
+	"tejun/workflows"
+)
+
+// stopTimeout is how long running activities may take to end when the worker stops. What takes longer is started again
+// by another worker, and finds its own effects.
+const stopTimeout = 20 * time.Second
+
+// Options is what a worker works with. All but TaskQueue must be set.
+type Options struct {
+	Client    client.Client
+	AWS       aws.Config
+	System    func() (*system.System, error) // read anew at each use
+	Records   *records.Store
+	TaskQueue string // "" means workflows.TaskQueue
+}
+
+// New builds the worker. It does not start it.
+func New(o Options) (worker.Worker, error) {
+	japan, err := calendar.Japan()
+	if err != nil {
+		return nil, fmt.Errorf("the calendar that is shipped with the program: %w", err)
+	}
+	set, err := activities.New(activities.Deps{Config: o.AWS, System: o.System, Calendar: japan, Records: o.Records})
+	if err != nil {
+		return nil, err
+	}
+	if o.TaskQueue == "" {
+		o.TaskQueue = workflows.TaskQueue
+	}
+	w := worker.New(o.Client, o.TaskQueue, worker.Options{
+		WorkerStopTimeout:          stopTimeout,
+		WorkflowTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		ActivityTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		Interceptors:               []interceptor.WorkerInterceptor{&activities.HeartbeatInterceptor{}, activities.NewEvidenceInterceptor(o.Records)},
+	})
+	workflows.Register(w)
+	set.Register(w)
+	return w, nil
+}
