@@ -53,7 +53,7 @@ func (a *app) catalogAll() error {
 	}
 	g := newGrid("ROW", "業務", "TASK", "BY", "RUNBOOK")
 	for _, r := range rows {
-		runbook := ""
+		var runbook string
 		switch {
 		case !r.InScope:
 			runbook = a.paint(dim, "out of scope")

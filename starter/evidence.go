@@ -198,7 +198,7 @@ func (a *app) verifyFile(path, head string) error {
 		if err != nil {
 			return usage("--file: %w", err)
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }() // it was only read
 		in = f
 	}
 	manifest, rows, err := records.ReadExport(in)

@@ -54,7 +54,13 @@ func run(ctx context.Context, a *app, args []string) int {
 		code = exitUsage
 	}
 	if a.json {
-		line, _ := json.Marshal(map[string]any{"error": err.Error(), "exitCode": code})
+		line, marshalled := json.Marshal(struct {
+			Error    string `json:"error"`
+			ExitCode int    `json:"exitCode"`
+		}{err.Error(), code})
+		if marshalled != nil {
+			line = []byte(marshalled.Error())
+		}
 		fmt.Fprintln(a.err, string(line))
 		return code
 	}

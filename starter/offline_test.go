@@ -85,7 +85,7 @@ func seeded(t *testing.T) (*cli, string) {
 	dir := t.TempDir()
 	box, err := sandbox.Open(dir)
 	require.NoError(t, err)
-	defer box.Close()
+	defer func() { require.NoError(t, box.Close()) }()
 	sys, err := system.Load(exampleSystem)
 	require.NoError(t, err)
 	require.NoError(t, box.Seed(t.Context(), sys))

@@ -28,7 +28,7 @@ func (a *app) temporal(ctx context.Context) (client.Client, error) {
 	defer cancel()
 	c, err := client.DialContext(ctx, options)
 	if err != nil {
-		return nil, fmt.Errorf("Temporal at %s does not answer%s: %w", options.HostPort, a.startHint(where), err)
+		return nil, fmt.Errorf("no connection: Temporal at %s does not answer%s: %w", options.HostPort, a.startHint(where), err)
 	}
 	return c, nil
 }

@@ -110,7 +110,7 @@ func (a *app) pointer(address string, given bool) (*devPointer, error) {
 	}
 	cache, err := a.cacheDir()
 	if err != nil {
-		return nil, nil // no home, no cache folder: then there is nothing to find in it
+		return nil, nil //nolint:nilerr // no home, no cache folder: then there is nothing to find in it
 	}
 	folder := filepath.Join(cache, "tejun", "dev")
 	host, port, err := net.SplitHostPort(address)

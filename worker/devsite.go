@@ -28,6 +28,6 @@ func (d *dev) startSite(box *sandbox.Sandbox) error {
 		defer cancel()
 		return server.Shutdown(ending)
 	})
-	go serve(server, listener, d.log)
+	go serveOn(server, listener, d.log)
 	return nil
 }

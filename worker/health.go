@@ -97,7 +97,7 @@ func serveHTTP(listen string, h *health, m metrics, log *slog.Logger) (at string
 	})
 	mux.Handle("GET /metrics", m.handler)
 	server := newServer(mux, log)
-	go serve(server, listener, log)
+	go serveOn(server, listener, log)
 	return listener.Addr().String(), server.Shutdown, nil
 }
 
@@ -109,7 +109,7 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-func serve(server *http.Server, listener net.Listener, log *slog.Logger) {
+func serveOn(server *http.Server, listener net.Listener, log *slog.Logger) {
 	if err := server.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
 		log.Error("the HTTP server ended", "address", listener.Addr().String(), "error", err)
 	}

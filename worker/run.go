@@ -10,14 +10,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/interceptor"
 	temporallog "go.temporal.io/sdk/log"
-	"go.temporal.io/sdk/worker"
 
-	"tejun/activities"
-	"tejun/internal/calendar"
 	"tejun/internal/records"
-	"tejun/workflows"
+	"tejun/worker/serve"
 )
 
 const (
@@ -73,7 +69,16 @@ func runWorker(ctx context.Context, p parts) (err error) {
 	}
 
 	fatal := make(chan error, 1)
-	w, err := newWorker(c, p, store, fatal)
+	w, err := serve.New(serve.Options{
+		Client: c, AWS: p.AWS, System: p.System.Load, Records: store, TaskQueue: p.TaskQueue,
+		Identity: identity(), StopWithin: p.StopWithin,
+		Fatal: func(err error) {
+			select {
+			case fatal <- err:
+			default: // the first one is reported
+			}
+		},
+	})
 	if err != nil {
 		return err
 	}
@@ -129,31 +134,6 @@ func dial(ctx context.Context, p parts, m metrics) (client.Client, error) {
 			options.HostPort, namespaceOf(options), err)
 	}
 	return c, nil
-}
-
-func newWorker(c client.Client, p parts, store *records.Store, fatal chan<- error) (worker.Worker, error) {
-	days, err := calendar.Japan()
-	if err != nil {
-		return nil, err
-	}
-	set, err := activities.New(activities.Deps{Config: p.AWS, System: p.System.Load, Calendar: days, Records: store})
-	if err != nil {
-		return nil, err
-	}
-	w := worker.New(c, p.TaskQueue, worker.Options{
-		Identity:          identity(),
-		WorkerStopTimeout: p.StopWithin,
-		Interceptors:      []interceptor.WorkerInterceptor{activities.NewEvidenceInterceptor(store)},
-		OnFatalError: func(err error) {
-			select {
-			case fatal <- err:
-			default: // the first one is reported
-			}
-		},
-	})
-	workflows.Register(w)
-	set.Register(w)
-	return w, nil
 }
 
 // identity is how this worker shows in the Temporal UI: tejun-worker@host:process.

@@ -58,7 +58,7 @@ func runSite(ctx context.Context, s surroundings, listen, dir, path string) (err
 		return fmt.Errorf("serve the simulated site: %w (choose another address with --listen)", err)
 	}
 	server := newServer(site.New(box, described), log)
-	go serve(server, listener, log)
+	go serveOn(server, listener, log)
 	log.Info("the simulated site is there", "url", "http://"+listener.Addr().String()+"/")
 	<-ctx.Done()
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)

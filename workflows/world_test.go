@@ -2,10 +2,8 @@ package workflows_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -14,7 +12,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
-	"go.temporal.io/sdk/converter"
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
@@ -281,13 +278,4 @@ func (w *world) kinds() []string {
 		kinds = append(kinds, e.Kind)
 	}
 	return kinds
-}
-
-func rawInput(t *testing.T, file string) converter.RawValue {
-	content, err := os.ReadFile(file)
-	require.NoError(t, err)
-	require.True(t, json.Valid(content))
-	payload, err := converter.GetDefaultDataConverter().ToPayload(json.RawMessage(content))
-	require.NoError(t, err)
-	return converter.NewRawValue(payload)
 }

@@ -67,8 +67,8 @@ func TestApplyBringsTemporalToTheDescription(t *testing.T) {
 		require.NoError(t, err)
 		return d
 	}
-	foreign(t, ctx, c, "nightly", nil)
-	foreign(t, ctx, c, Prefix+"of-another-system", map[string]any{memoSystem: "other"})
+	foreign(ctx, t, c, "nightly", nil)
+	foreign(ctx, t, c, Prefix+"of-another-system", map[string]any{memoSystem: "other"})
 
 	plan, err := Plan(ctx, c, described(report(), backup()), cal, time.Now())
 	require.NoError(t, err)
@@ -165,7 +165,7 @@ func TestTriggerStartsOnceAndSaysWhenARunIsStillOpen(t *testing.T) {
 }
 
 // foreign creates a schedule that is not ours to touch.
-func foreign(t *testing.T, ctx context.Context, c client.Client, id string, memo map[string]any) {
+func foreign(ctx context.Context, t *testing.T, c client.Client, id string, memo map[string]any) {
 	_, err := c.ScheduleClient().Create(ctx, client.ScheduleOptions{
 		ID: id, Memo: memo, Spec: client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: 24 * time.Hour}}}, Paused: true,
 		Action: &client.ScheduleWorkflowAction{Workflow: "Other", TaskQueue: "other"},

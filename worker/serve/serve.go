@@ -18,17 +18,16 @@ import (
 	"tejun/workflows"
 )
 
-// stopTimeout is how long running activities may take to end when the worker stops. What takes longer is started again
-// by another worker, and finds its own effects.
-const stopTimeout = 20 * time.Second
-
-// Options is what a worker works with. All but TaskQueue must be set.
+// Options is what a worker works with. Client, AWS, System and Records must be set.
 type Options struct {
-	Client    client.Client
-	AWS       aws.Config
-	System    func() (*system.System, error) // read anew at each use
-	Records   *records.Store
-	TaskQueue string // "" means workflows.TaskQueue
+	Client     client.Client
+	AWS        aws.Config
+	System     func() (*system.System, error) // read anew at each use
+	Records    *records.Store
+	TaskQueue  string        // "" means workflows.TaskQueue
+	Identity   string        // how the worker shows in the Temporal UI; "" for the SDK's own
+	StopWithin time.Duration // how long running activities may take to end; what takes longer is done again elsewhere
+	Fatal      func(error)   // called when the worker cannot go on; nil logs it
 }
 
 // New builds the worker. It does not start it.
@@ -45,7 +44,9 @@ func New(o Options) (worker.Worker, error) {
 		o.TaskQueue = workflows.TaskQueue
 	}
 	w := worker.New(o.Client, o.TaskQueue, worker.Options{
-		WorkerStopTimeout:          stopTimeout,
+		Identity:                   o.Identity,
+		WorkerStopTimeout:          o.StopWithin,
+		OnFatalError:               o.Fatal,
 		WorkflowTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 		ActivityTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 		Interceptors:               []interceptor.WorkerInterceptor{&activities.HeartbeatInterceptor{}, activities.NewEvidenceInterceptor(o.Records)},

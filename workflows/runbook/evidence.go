@@ -17,7 +17,8 @@ func (r *Run) Record(ctx workflow.Context, kind, step string, body any) {
 	defer stop()
 	content, err := json.Marshal(body)
 	if err != nil {
-		content, _ = json.Marshal(map[string]string{"unreadable": err.Error()})
+		r.lost = errors.Join(r.lost, fmt.Errorf("evidence %q of step %q cannot be written down: %w", kind, step, err))
+		return
 	}
 	r.records++
 	head, err := local(ctx, records.AppendEvidence, store.Evidence{
