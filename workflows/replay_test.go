@@ -1,0 +1,72 @@
+package workflows_test
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"tejun/workflows"
+)
+
+func histories(t *testing.T) []string {
+	files, err := filepath.Glob("testdata/*.json")
+	require.NoError(t, err)
+	return files
+}
+
+func quiet() sdklog.Logger {
+	return sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
+}
+
+// replay replays a history under the workflow and run ID that it was recorded with: effects and plans are named by them.
+func replay(t *testing.T, replayer worker.WorkflowReplayer, file string) error {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+	recorded, err := client.HistoryFromJSON(bytes.NewReader(content), client.HistoryJSONOptions{})
+	require.NoError(t, err)
+	started := recorded.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes()
+	require.NotEmpty(t, started.GetWorkflowId())
+	return replayer.ReplayWorkflowHistoryWithOptions(quiet(), recorded, worker.ReplayWorkflowHistoryOptions{
+		OriginalExecution: workflow.Execution{ID: started.GetWorkflowId(), RunID: started.GetOriginalExecutionRunId()},
+	})
+}
+
+// Every history that was ever recorded must replay: runs that are open while a new version is deployed go on.
+func TestRecordedHistoriesReplay(t *testing.T) {
+	paths := map[string]bool{}
+	for _, file := range histories(t) {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			replayer := worker.NewWorkflowReplayer()
+			workflows.Register(replayer)
+			require.NoError(t, replay(t, replayer, file))
+		})
+		paths[strings.Split(filepath.Base(file), ".")[1]] = true
+	}
+	for _, path := range []string{"approve", "refused-then-reject", "expire", "hold-and-retry", "rollback", "undo-held", "cancel", "cancel-by-person", "extend-and-return"} {
+		require.True(t, paths[path], "no history of the path %q", path)
+	}
+}
+
+// A build that takes another path must fail, or the replay test proves nothing.
+func TestBrokenBuildDoesNotReplay(t *testing.T) {
+	replayer := worker.NewWorkflowReplayer()
+	replayer.RegisterWorkflowWithOptions(func(ctx workflow.Context, raw converter.RawValue) (workflows.PlannedOutageResult, error) {
+		if err := workflow.Sleep(ctx, time.Second); err != nil { // a step that the recorded runs did not have
+			return workflows.PlannedOutageResult{}, err
+		}
+		return workflows.PlannedOutage(ctx, raw)
+	}, workflow.RegisterOptions{Name: "PlannedOutage"})
+	require.ErrorContains(t, replay(t, replayer, "testdata/PlannedOutage.approve.v1.json"), "TMPRL1100", "the SDK's code for nondeterminism")
+}
