@@ -33,14 +33,15 @@ type changes struct {
 
 // compute reads everything at once and returns the changes in the order in which they are made.
 func (c *changes) compute(ctx workflow.Context, o *outage) ([]plan.Change, error) {
-	alarms := runbook.Start(ctx, runbook.Read, cloudWatch.PlanCloudWatchAlarmMute, o.alarms())
-	jobs := runbook.Start(ctx, runbook.Read, scheduler.PlanSchedulerPause, o.jobs())
-	page := runbook.Start(ctx, runbook.Read, s3.PlanS3MaintenancePage, o.page())
-	route := runbook.Start(ctx, runbook.Read, cloudFront.PlanCloudFrontMaintenance, o.route())
-	rule := runbook.Start(ctx, runbook.Read, wafv2.PlanWAFMaintenanceRule, o.rule())
+	reads := func(what string) workflow.Context { return runbook.WithSummary(ctx, "read for the plan: "+what) }
+	alarms := runbook.Start(reads("alarms"), runbook.Read, cloudWatch.PlanCloudWatchAlarmMute, o.alarms())
+	jobs := runbook.Start(reads("scheduled jobs"), runbook.Read, scheduler.PlanSchedulerPause, o.jobs())
+	page := runbook.Start(reads("maintenance page"), runbook.Read, s3.PlanS3MaintenancePage, o.page())
+	route := runbook.Start(reads("distribution"), runbook.Read, cloudFront.PlanCloudFrontMaintenance, o.route())
+	rule := runbook.Start(reads("web ACL"), runbook.Read, wafv2.PlanWAFMaintenanceRule, o.rule())
 	var services []runbook.Future[plan.Change]
 	for i := range o.on.Services {
-		services = append(services, runbook.Start(ctx, runbook.Read, ecs.PlanECSServiceStop, o.service(i)))
+		services = append(services, runbook.Start(reads("service "+o.on.Services[i].Name), runbook.Read, ecs.PlanECSServiceStop, o.service(i)))
 	}
 	var failed error
 	take := func(into *plan.Change, from runbook.Future[plan.Change]) {
