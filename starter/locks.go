@@ -21,6 +21,7 @@ same time; a start that would is refused. Holds end with the run; a run that cou
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.locks(cmd.Context(), all) },
 	}
 	c.Flags().BoolVar(&all, "all", false, "also holds whose time is over and that were never released")
+	c.AddCommand(a.releaseCommand())
 	return c
 }
 
