@@ -120,7 +120,7 @@ func shortGrace(file, dir string) (string, error) {
 
 // wait sleeps for a random time, or until a write has arrived.
 func wait(ctx context.Context, stack *devstack.Stack, random *rand.Rand, onWrite bool) error {
-	time.Sleep(time.Duration(300+random.IntN(1500)) * time.Millisecond)
+	time.Sleep(time.Duration(500+random.IntN(5000)) * time.Millisecond)
 	if !onWrite {
 		return ctx.Err()
 	}

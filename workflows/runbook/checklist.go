@@ -33,6 +33,10 @@ func (s Status) Markdown() string {
 		}
 		b.WriteString("\n")
 	}
+	if n := len(s.Approvals); n > 0 && !s.Approvals[n-1].Accepted && s.EndedAt == nil {
+		last := s.Approvals[n-1]
+		fmt.Fprintf(&b, "\n**Refused:** `%s` by %s: %s\n", code(last.Action), code(last.By), code(last.Refusal))
+	}
 	if len(s.Steps) > 0 {
 		b.WriteString("\n| State | Step | Started (JST) | Ended | Tries |\n|:--|:--|:--|:--|--:|\n")
 	}
@@ -42,7 +46,7 @@ func (s Status) Markdown() string {
 			title += "<br>" + strings.NewReplacer("\n", " ", "|", "\\|", "<", "&lt;").Replace(step.Error)
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", strings.ReplaceAll(marks[step.State], " ", nbsp), title,
-			clock(step.StartedAt, "01-02"+nbsp+"15:04:05"), clock(step.EndedAt, "15:04:05"), times(step.Attempts))
+			clock(step.StartedAt, "1/2"+nbsp+"15:04:05"), clock(step.EndedAt, "15:04:05"), times(step.Attempts))
 	}
 	if len(s.Approvals) > 0 {
 		b.WriteString("\n### Answers\n")
@@ -55,7 +59,7 @@ func (s Status) Markdown() string {
 		fmt.Fprintf(&b, "\n- %s `%s` by %s: %s (%s)", JST(a.At), code(a.Action), code(a.By), code(a.Reason), code(verdict))
 	}
 	if s.Plan != nil {
-		b.WriteString("\n\n### Plan\n\n" + s.planText)
+		b.WriteString("\n\n### " + s.planText)
 	}
 	return cut(b.String(), most)
 }
