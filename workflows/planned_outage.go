@@ -133,6 +133,10 @@ func (o *outage) run(ctx workflow.Context) error {
 	if err := o.Confirm(ctx, o.planGate()); err != nil {
 		return err
 	}
+	if late := workflow.Now(ctx); late.After(o.on.AnnounceBy) {
+		return runbook.End(runbook.ErrExpired, "the announcement had to go out by %s to keep the notice, and it is %s. Plan a new outage",
+			runbook.JST(o.on.AnnounceBy), runbook.JST(late))
+	}
 	if err := o.Step(ctx, o.announce()); err != nil {
 		return err
 	}

@@ -81,9 +81,6 @@ func (o *outage) announce() runbook.StepSpec {
 	return runbook.StepSpec{
 		Name: "announce", Title: "計画停止の告知 · Announce the outage",
 		Do: func(ctx workflow.Context) error {
-			if late := workflow.Now(ctx); late.After(o.on.AnnounceBy) {
-				return runbook.End(runbook.ErrExpired, "the announcement had to go out by %s to keep the notice, and it is %s", runbook.JST(o.on.AnnounceBy), runbook.JST(late))
-			}
 			return o.Notify(ctx, "announce", "outage-announcement", o.on.NoticeList, map[string]string{"detail": o.in.Notice.Text})
 		},
 		Undo: func(ctx workflow.Context) error {

@@ -90,7 +90,7 @@ async function outage() {
   // The way back.
   await signal(page, run, 'done', { by: 'tanaka', reason: 'データベースの更新が終わった' }, 'signal-done');
   await details(page, run, theEnd, 120);
-  await shot(page, 'end', 940, 300);
+  await shot(page, 'end', 900, 300);
   await tab(page, run, 'history', 'Event History');
   await shot(page, 'result', 700);
   await site('site-after', 'public');

@@ -123,9 +123,6 @@ func (r *Run) Confirm(ctx workflow.Context, g Gate) error {
 
 // void says why the last approval no longer holds, or "".
 func (r *Run) void(ctx workflow.Context, g Gate) (string, error) {
-	if r.life(ctx) != r.passed.life {
-		return "the run was reset after the approval", nil
-	}
 	p, err := r.compute(ctx, g.Plan)
 	if err != nil {
 		return "", err
@@ -143,6 +140,10 @@ func (r *Run) void(ctx workflow.Context, g Gate) (string, error) {
 		if !slices.Contains(terms.Eligible, id) {
 			return id + " approved and may not approve any more", nil
 		}
+	}
+	// Asked last: what was asked before a Reset was answered in the old run, and a Reset may fall into all of the above.
+	if r.life(ctx) != r.passed.life {
+		return "the run was reset after the approval", nil
 	}
 	return "", nil
 }

@@ -59,7 +59,11 @@ func (s Status) Markdown() string {
 		fmt.Fprintf(&b, "\n- %s `%s` by %s: %s (%s)", JST(a.At), code(a.Action), code(a.By), code(a.Reason), code(verdict))
 	}
 	if s.Plan != nil {
-		b.WriteString("\n\n### " + s.planText)
+		text := s.planText
+		if text == "" { // a status that came by query
+			text = s.Plan.Markdown()
+		}
+		b.WriteString("\n\n### " + text)
 	}
 	return cut(b.String(), most)
 }

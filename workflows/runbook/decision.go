@@ -88,6 +88,9 @@ func (r *Run) decide(ctx workflow.Context, action string, raw converter.RawValue
 		q, d.Gate, d.Plan = r.cancelling, "", ""
 	}
 	life := r.life(ctx)
+	if q != nil && q.life != life && !q.closed { // reset while the question was open: what was approved before is void
+		q.approvers, q.life = nil, life
+	}
 	judged := func() string {
 		return judge(q, d, person, life, r.subject.Environment, life != r.original)
 	}
