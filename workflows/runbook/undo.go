@@ -33,7 +33,9 @@ func (r *Run) Return(ctx workflow.Context) error {
 			return err
 		}
 		entry.done = true
-		r.markUndone(strings.TrimPrefix(entry.step.Name, "undo-"))
+		if step, isUndo := strings.CutPrefix(entry.step.Name, "undo-"); isUndo {
+			r.markUndone(step)
+		}
 	}
 	return nil
 }
