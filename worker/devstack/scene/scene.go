@@ -74,6 +74,9 @@ func DecideWith(ctx context.Context, c client.Client, s runbook.Status, action, 
 	return a, handle.Get(ctx, &a)
 }
 
+// glance is how often the people in Play look at a run. Each look costs the run a workflow task.
+const glance = 200 * time.Millisecond
+
 // Play answers everything that a run waits for until it has ended: officers approve, the operator reports the work as
 // done, and a held mail is skipped if it lies in the mailbox and sent again if it does not. It tolerates a worker that
 // is away for a while.
@@ -92,11 +95,10 @@ func Play(ctx context.Context, c client.Client, id string, box *sandbox.Sandbox)
 			err = answer(asked, c, s, box)
 		}
 		stop()
-		if err != nil && ctx.Err() == nil {
-			time.Sleep(200 * time.Millisecond) // the worker may be away
-			continue
+		select {
+		case <-ctx.Done():
+		case <-time.After(glance): // also when there was an error: the worker may be away
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }
 
