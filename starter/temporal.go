@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 
+	"tejun/internal/dial"
 	"tejun/internal/records"
 )
 
@@ -26,7 +27,7 @@ func (a *app) temporal(ctx context.Context) (client.Client, error) {
 	options.Identity = a.identity()
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	c, err := client.DialContext(ctx, options)
+	c, err := dial.Temporal(ctx, options)
 	if err != nil {
 		return nil, fmt.Errorf("no connection: Temporal at %s does not answer%s: %w", options.HostPort, a.startHint(where), err)
 	}
