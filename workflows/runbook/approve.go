@@ -65,6 +65,9 @@ func (r *Run) Satisfiable(ctx workflow.Context, gates ...string) error {
 // Approve opens a gate on the plan in force and waits until enough people have approved it. A rejection ends the run,
 // and so does the deadline.
 func (r *Run) Approve(ctx workflow.Context, g Gate) error {
+	if r.status.Plan == nil {
+		return End(ErrRefused, "the gate %q has no plan to approve: the runbook must call Planned before it", g.Name)
+	}
 	terms, err := local(ctx, directory.GateTerms, r.gateQuestion(ctx, g))
 	if err != nil {
 		return endOr(ctx, err, ErrRefused)
@@ -123,6 +126,9 @@ func (r *Run) Confirm(ctx workflow.Context, g Gate) error {
 
 // void says why the last approval no longer holds, or "".
 func (r *Run) void(ctx workflow.Context, g Gate) (string, error) {
+	if r.passed == nil || r.passed.gate != g.Name {
+		return "nobody has approved at this gate yet", nil
+	}
 	p, err := r.compute(ctx, g.Plan)
 	if err != nil {
 		return "", err

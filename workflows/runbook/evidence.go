@@ -29,7 +29,7 @@ func (r *Run) Record(ctx workflow.Context, kind, step string, body any) {
 	})
 	if err != nil {
 		// Only a row that already stands there with other content ends here: two histories claim the same place.
-		r.lost = errors.Join(r.lost, fmt.Errorf("evidence %q of step %q was not written: %w", kind, step, err))
+		r.lost = errors.Join(r.lost, fmt.Errorf("evidence %q of step %q was not written: %s", kind, step, Words(err)))
 		return
 	}
 	r.status.Evidence = Evidence{Count: head.Count, Head: head.Hash}

@@ -53,11 +53,16 @@ func (p Policy) options(summary string) workflow.ActivityOptions {
 	}
 }
 
+// patience is how long a run waits for our own database: longer than any run lasts. It has to be said, since the SDK would
+// otherwise give up all attempts together after the time of one.
+const patience = 365 * 24 * time.Hour
+
 // ledger is the policy of local activities on our own database: they are tried until it answers.
 func ledger(summary string) workflow.LocalActivityOptions {
 	return workflow.LocalActivityOptions{
-		StartToCloseTimeout: 10 * time.Second,
-		Summary:             summary,
+		StartToCloseTimeout:    10 * time.Second,
+		ScheduleToCloseTimeout: patience,
+		Summary:                summary,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval:    200 * time.Millisecond,
 			BackoffCoefficient: 2,

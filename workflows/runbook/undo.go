@@ -44,10 +44,11 @@ func (r *Run) Return(ctx workflow.Context) error {
 func (r *Run) putBack(ctx workflow.Context, s StepSpec) error {
 	for page := 1; ; page++ {
 		err := r.perform(ctx, s, Undoing, []string{Retry, Skip})
-		if err == nil || WasCancelled(ctx, err) {
-			return err
+		if err == nil {
+			return nil
 		}
-		if page == mostPages {
+		// No cancellation reaches the way back. An undo that says it was cancelled did not happen, and nobody was asked about it.
+		if page == mostPages || WasCancelled(ctx, err) {
 			r.Record(ctx, "undo-failed", s.Name, map[string]any{"problem": Words(err), "left": r.left()})
 			return End(ErrUndoFailed, "%s. Not put back: %s. Put it back by hand: the saved state is in the records database under operation %s",
 				Words(err), strings.Join(r.left(), ", "), r.Operation())
