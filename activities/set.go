@@ -22,6 +22,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"tejun/internal/calendar"
+	"tejun/internal/operated"
 	"tejun/internal/records"
 	"tejun/internal/system"
 )
@@ -32,12 +33,13 @@ const globalRegion = "us-east-1"
 // callTimeout ends one call to AWS, so that a hung connection does not use up an attempt of many minutes.
 const callTimeout = 20 * time.Second
 
-// Deps is what the activities need. All but UI and HTTP must be set.
+// Deps is what the activities need. All but Operated, UI and HTTP must be set.
 type Deps struct {
 	Config   aws.Config                     // region, credentials, endpoint; its retryer is replaced by none
 	System   func() (*system.System, error) // the description in force; read anew at each use, so that an edit counts
 	Calendar *calendar.Calendar             // business days and holidays
 	Records  *records.Store                 // PostgreSQL
+	Operated *operated.Database             // the operated system's own database; nil: what needs it is refused
 	UI       string                         // address of the Temporal UI, for links in mail; "" for none
 	HTTP     *http.Client                   // for checks of the site from outside; nil: one that refuses link-local addresses
 }

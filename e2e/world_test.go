@@ -82,7 +82,7 @@ func settle(w *world) *world {
 	w.box.Configure(&w.aws)
 	w.before, err = w.box.Snapshot()
 	require.NoError(w.t, err)
-	worker, err := serve.New(serve.Options{Client: w.client, AWS: w.aws, System: w.source.System, Records: w.records, TaskQueue: w.queue})
+	worker, err := serve.New(serve.Options{Client: w.client, AWS: w.aws, System: w.source.System, Records: w.records, Operated: shared.Operated, TaskQueue: w.queue})
 	require.NoError(w.t, err)
 	require.NoError(w.t, worker.Start())
 	w.t.Cleanup(worker.Stop)
