@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
+	"tejun/internal/aurora"
 	"tejun/internal/calendar"
 	"tejun/internal/devserver"
 	"tejun/internal/sandbox"
@@ -97,6 +98,11 @@ func runDev(ctx context.Context, s surroundings, o devOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	behind, err := aurora.Serve(box, described, servers.Database, aurora.Options{Dir: d.path("aurora"), Log: d.says.about("the operated system's database")})
+	if err != nil {
+		return err
+	}
+	d.started = append(d.started, behind.Close)
 	if err := d.startSite(box); err != nil {
 		return err
 	}

@@ -54,9 +54,9 @@ func TestABackupIsRestoredToItsEndAndToLaterMoments(t *testing.T) {
 		at     time.Time
 		rows   int
 	}{
-		"its own end":          {"copy", time.Time{}, 1000},
-		"before the mistake":   {"copy", before, 1001},
-		"now":                  {"copy", until, 501},
+		"its own end":        {"copy", time.Time{}, 1000},
+		"before the mistake": {"copy", before, 1001},
+		"now":                {"copy", until, 501},
 	} {
 		into := filepath.Join(t.TempDir(), "restored")
 		require.NoError(t, Restore(t.Context(), filepath.Join(state, c.backup), source.Archive(), into, c.at), name)

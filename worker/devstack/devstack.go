@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 
+	"tejun/internal/aurora"
 	"tejun/internal/devserver"
 	"tejun/internal/dial"
 	"tejun/internal/operated"
@@ -47,7 +48,8 @@ type Stack struct {
 	Records  *records.Store
 	Operated *operated.Database // the operated system's own database
 	Sandbox  *sandbox.Sandbox
-	Source   *system.Source // the description, with the simulated site's address in it
+	Aurora   *aurora.Servers // what runs behind the sandbox's RDS
+	Source   *system.Source  // the description, with the simulated site's address in it
 	SiteURL  string
 
 	site *http.Server
@@ -88,6 +90,9 @@ func Start(ctx context.Context, o Options) (s *Stack, err error) {
 		Tests: o.Tests, Log: say,
 	})
 	if err != nil {
+		return nil, err
+	}
+	if s.Aurora, err = aurora.Serve(s.Sandbox, sys, s.Servers.Database, aurora.Options{Dir: filepath.Join(o.Dir, "aurora"), Tests: o.Tests, Log: say}); err != nil {
 		return nil, err
 	}
 	if s.Operated, err = operated.Open(s.Servers.Database.DSN()); err != nil {
@@ -145,6 +150,9 @@ func (s *Stack) Stop() error {
 	s.Operated.Close()
 	if s.site != nil {
 		failed = errors.Join(failed, s.site.Close())
+	}
+	if s.Aurora != nil {
+		failed = errors.Join(failed, s.Aurora.Close())
 	}
 	if s.Servers != nil {
 		failed = errors.Join(failed, s.Servers.Stop())
