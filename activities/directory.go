@@ -96,6 +96,19 @@ func (a *Directory) ResolvePlannedOutage(_ context.Context, in system.OutageRequ
 	return target, nil
 }
 
+// ResolveDatabase turns a request for work on the database into names and limits, or refuses it (Refused) with the reason.
+func (a *Directory) ResolveDatabase(_ context.Context, in system.DatabaseRequest) (system.DatabaseTarget, error) {
+	s, err := describe(a.system)
+	if err != nil {
+		return system.DatabaseTarget{}, err
+	}
+	target, err := s.ResolveDatabase(in)
+	if err != nil {
+		return system.DatabaseTarget{}, fail(Refused, "%v", err)
+	}
+	return target, nil
+}
+
 // GateTerms says who may pass a gate. Requester and operator are left out, whatever their roles.
 func (a *Directory) GateTerms(_ context.Context, in GateQuestion) (Terms, error) {
 	s, err := describe(a.system)

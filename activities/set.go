@@ -51,6 +51,8 @@ type Set struct {
 	S3         *S3
 	ECS        *ECS
 	RDS        *RDS
+	RDSCopies  *RDSCopies
+	Operated   *Operated
 	CloudWatch *CloudWatch
 	Scheduler  *Scheduler
 	SES        *SES
@@ -75,6 +77,8 @@ func New(d Deps) (Set, error) {
 		},
 		ECS:        &ECS{client: ecs.NewFromConfig(cfg), changes: changes},
 		RDS:        &RDS{client: rds.NewFromConfig(cfg), records: d.Records},
+		RDSCopies:  &RDSCopies{client: rds.NewFromConfig(cfg), records: d.Records, system: d.System, wait: readBackWait},
+		Operated:   &Operated{database: d.Operated, client: rds.NewFromConfig(cfg), records: d.Records},
 		CloudWatch: &CloudWatch{client: cloudwatch.NewFromConfig(cfg), changes: changes},
 		Scheduler:  &Scheduler{client: scheduler.NewFromConfig(cfg), changes: changes},
 		SES:        &SES{client: sesv2.NewFromConfig(cfg), records: d.Records, system: d.System, ui: d.UI},
@@ -122,6 +126,16 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.ECS.AwaitECSService,
 		s.RDS.CreateRDSClusterSnapshot,
 		s.RDS.AwaitRDSClusterSnapshot,
+		s.RDS.ListRDSBackups,
+		s.RDS.CopyRDSClusterSnapshot,
+		s.RDS.DeleteRDSBackup,
+		s.RDSCopies.RestoreRDSCluster,
+		s.RDSCopies.AwaitRDSCluster,
+		s.RDSCopies.AddRDSInstance,
+		s.RDSCopies.AwaitRDSInstance,
+		s.RDSCopies.DeleteRDSRestoredCluster,
+		s.Operated.CountOperatedRows,
+		s.Operated.CompareRestoredRows,
 		s.CloudWatch.PlanCloudWatchAlarmMute,
 		s.CloudWatch.MuteCloudWatchAlarms,
 		s.CloudWatch.UnmuteCloudWatchAlarms,
@@ -137,6 +151,7 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Directory.ResolvePerson,
 		s.Directory.ResolveMoments,
 		s.Directory.ResolvePlannedOutage,
+		s.Directory.ResolveDatabase,
 		s.Directory.GateTerms,
 		s.Directory.AnswerTerms,
 		s.Directory.ResolveExtension,

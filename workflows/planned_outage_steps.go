@@ -19,6 +19,8 @@ var (
 	s3         *activities.S3
 	ecs        *activities.ECS
 	rds        *activities.RDS
+	rdsCopies  *activities.RDSCopies
+	operated   *activities.Operated
 	cloudWatch *activities.CloudWatch
 	scheduler  *activities.Scheduler
 	site       *activities.Site

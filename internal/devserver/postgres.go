@@ -303,7 +303,7 @@ func (c *cluster) ensureDatabase(ctx context.Context, conn *pgx.Conn) error {
 	var there bool
 	err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)`, c.name()).Scan(&there)
 	if err == nil && !there {
-		_, err = conn.Exec(ctx, `CREATE DATABASE `+pgx.Identifier{c.name()}.Sanitize())
+		_, err = conn.Exec(ctx, `CREATE DATABASE `+pgx.Identifier{c.name()}.Sanitize()) //nolint:misspell // pgx spells it so
 	}
 	if err != nil {
 		return fmt.Errorf("make the database %s: %w", c.name(), err)

@@ -11,17 +11,23 @@ import (
 	"tejun/internal/strictyaml"
 )
 
-// OutageRefused says why an outage may not be planned as asked. It lists everything, so that one correction is enough.
+// OutageRefused says why a request, of an outage or of something else, may not be done as asked. It lists everything, so that
+// one correction is enough.
 type OutageRefused struct {
+	What     string   // such as "the repair"; "" means "the outage"
 	Problems []string // in plain words, each with what to do instead
 }
 
 // Error lists the problems, one a line when there are several.
 func (e *OutageRefused) Error() string {
-	if len(e.Problems) == 1 {
-		return "the outage is refused: " + e.Problems[0]
+	what := e.What
+	if what == "" {
+		what = "the outage"
 	}
-	return fmt.Sprintf("the outage is refused for %d reasons:\n- %s", len(e.Problems), strings.Join(e.Problems, "\n- "))
+	if len(e.Problems) == 1 {
+		return what + " is refused: " + e.Problems[0]
+	}
+	return fmt.Sprintf("%s is refused for %d reasons:\n- %s", what, len(e.Problems), strings.Join(e.Problems, "\n- "))
 }
 
 // ResolveOutage turns a request into what it means on this system, at the moment now. What speaks against it comes back as an

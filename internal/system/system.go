@@ -110,8 +110,10 @@ type Service struct {
 
 // Database is the Aurora cluster.
 type Database struct {
-	Cluster        string `yaml:"cluster"`
-	SnapshotPrefix string `yaml:"snapshotPrefix"`
+	Cluster        string          `yaml:"cluster"`
+	SnapshotPrefix string          `yaml:"snapshotPrefix"`
+	Backup         DatabaseBackup  `yaml:"backup"`  // may be left out; then the runbooks that need it refuse
+	Restore        DatabaseRestore `yaml:"restore"` // likewise
 }
 
 // Job is an EventBridge Scheduler schedule.

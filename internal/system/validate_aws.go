@@ -161,6 +161,7 @@ func (r *report) validateBack(s *System) {
 	if r.Form("database.snapshotPrefix", s.Database.SnapshotPrefix, rdsForm, rdsWords) && len(s.Database.SnapshotPrefix) > 40 {
 		r.Add("database.snapshotPrefix", "is longer than 40 characters: the rest of the snapshot's name would not fit")
 	}
+	r.validateDatabase(s, rdsWords)
 
 	for i, a := range s.Alarms {
 		r.Form(strictyaml.Index("alarms", i), a, alarmForm, "the name of a CloudWatch alarm, at most 255 characters on one line")
