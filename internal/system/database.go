@@ -3,6 +3,8 @@ package system
 import (
 	"strings"
 	"time"
+
+	"tejun/internal/strictyaml"
 )
 
 // DatabaseBackup says how the cluster is backed up. How long backups are kept is Retention.SnapshotDays.
@@ -76,28 +78,28 @@ func (s *System) ResolveDatabase(req DatabaseRequest) (DatabaseTarget, error) {
 
 func (r *report) validateDatabase(s *System, rdsWords string) {
 	short := func(path, prefix string) {
-		if r.form(path, prefix, rdsForm, rdsWords) && len(prefix) > 30 {
-			r.add(path, "is longer than 30 characters: the rest of the name would not fit")
+		if r.Form(path, prefix, rdsForm, rdsWords) && len(prefix) > 30 {
+			r.Add(path, "is longer than 30 characters: the rest of the name would not fit")
 		}
 	}
-	if b := s.Database.Backup; r.has("database.backup") {
+	if b := s.Database.Backup; r.Has("database.backup") {
 		const at = "database.backup"
 		short(at+".prefix", b.Prefix)
-		r.number(at+".keepAtLeast", b.KeepAtLeast, 1, 100)
+		r.Number(at+".keepAtLeast", b.KeepAtLeast, 1, 100)
 		r.span(at+".maxAge", b.MaxAge, time.Hour, 31*24*time.Hour)
-		r.refers(at+".alarmList", b.AlarmList, "mail list", namesOf(s.Mail.Lists, func(l List) string { return l.Name }))
-		if r.form(at+".drKmsKey", b.DRKMSKey, arnForm, "the ARN of a KMS key") && s.AWS.DRRegion != s.AWS.Region && !strings.HasPrefix(b.DRKMSKey, "arn:aws:kms:"+s.AWS.DRRegion+":") {
-			r.add(at+".drKmsKey", "%q is not a key in %s: a copy in another region is encrypted with a key of that region", b.DRKMSKey, s.AWS.DRRegion)
+		r.Refers(at+".alarmList", b.AlarmList, "mail list", strictyaml.NamesOf(s.Mail.Lists, func(l List) string { return l.Name }))
+		if r.Form(at+".drKmsKey", b.DRKMSKey, arnForm, "the ARN of a KMS key") && s.AWS.DRRegion != s.AWS.Region && !strings.HasPrefix(b.DRKMSKey, "arn:aws:kms:"+s.AWS.DRRegion+":") {
+			r.Add(at+".drKmsKey", "%q is not a key in %s: a copy in another region is encrypted with a key of that region", b.DRKMSKey, s.AWS.DRRegion)
 		}
 	}
-	if v := s.Database.Restore; r.has("database.restore") {
+	if v := s.Database.Restore; r.Has("database.restore") {
 		const at = "database.restore"
 		short(at+".prefix", v.Prefix)
-		if r.need(at+".instanceClass", v.InstanceClass) && !strings.HasPrefix(v.InstanceClass, "db.") {
-			r.add(at+".instanceClass", "%q: want a class such as db.serverless or db.r6g.large", v.InstanceClass)
+		if r.Need(at+".instanceClass", v.InstanceClass) && !strings.HasPrefix(v.InstanceClass, "db.") {
+			r.Add(at+".instanceClass", "%q: want a class such as db.serverless or db.r6g.large", v.InstanceClass)
 		}
 		if v.InstanceClass == "db.serverless" && (v.MinCapacity < 0.5 || v.MaxCapacity < v.MinCapacity) {
-			r.add(at, "db.serverless needs minCapacity of at least 0.5 and maxCapacity not below it")
+			r.Add(at, "db.serverless needs minCapacity of at least 0.5 and maxCapacity not below it")
 		}
 	}
 }
