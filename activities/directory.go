@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tejun/internal/calendar"
+	"tejun/internal/repair"
 	"tejun/internal/system"
 )
 
@@ -105,6 +106,19 @@ func (a *Directory) ResolveDatabase(_ context.Context, in system.DatabaseRequest
 	target, err := s.ResolveDatabase(in)
 	if err != nil {
 		return system.DatabaseTarget{}, fail(Refused, "%v", err)
+	}
+	return target, nil
+}
+
+// ResolveRepair finds the template of a repair and checks the request against it, or refuses it (Refused) with the reason.
+func (a *Directory) ResolveRepair(_ context.Context, in repair.Request) (repair.Target, error) {
+	s, err := describe(a.system)
+	if err != nil {
+		return repair.Target{}, err
+	}
+	target, err := repair.Resolve(s, in, a.now())
+	if err != nil {
+		return repair.Target{}, fail(Refused, "%v", err)
 	}
 	return target, nil
 }

@@ -53,6 +53,7 @@ type Set struct {
 	RDS        *RDS
 	RDSCopies  *RDSCopies
 	Operated   *Operated
+	Repairs    *Repairs
 	CloudWatch *CloudWatch
 	Scheduler  *Scheduler
 	SES        *SES
@@ -68,6 +69,7 @@ func New(d Deps) (Set, error) {
 	}
 	cfg := withoutRetries(d.Config)
 	changes := changer{records: d.Records, wait: readBackWait}
+	data := &Operated{database: d.Operated, client: rds.NewFromConfig(cfg), records: d.Records}
 	return Set{
 		CloudFront: &CloudFront{client: cloudfront.NewFromConfig(cfg), changes: changes},
 		WAFV2:      &WAFV2{client: wafv2.NewFromConfig(cfg, func(o *wafv2.Options) { o.Region = globalRegion }), changes: changes},
@@ -78,7 +80,8 @@ func New(d Deps) (Set, error) {
 		ECS:        &ECS{client: ecs.NewFromConfig(cfg), changes: changes},
 		RDS:        &RDS{client: rds.NewFromConfig(cfg), records: d.Records},
 		RDSCopies:  &RDSCopies{client: rds.NewFromConfig(cfg), records: d.Records, system: d.System, wait: readBackWait},
-		Operated:   &Operated{database: d.Operated, client: rds.NewFromConfig(cfg), records: d.Records},
+		Operated:   data,
+		Repairs:    &Repairs{operated: data, records: d.Records, system: d.System},
 		CloudWatch: &CloudWatch{client: cloudwatch.NewFromConfig(cfg), changes: changes},
 		Scheduler:  &Scheduler{client: scheduler.NewFromConfig(cfg), changes: changes},
 		SES:        &SES{client: sesv2.NewFromConfig(cfg), records: d.Records, system: d.System, ui: d.UI},
@@ -136,6 +139,10 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.RDSCopies.DeleteRDSRestoredCluster,
 		s.Operated.CountOperatedRows,
 		s.Operated.CompareRestoredRows,
+		s.Repairs.PreviewRepair,
+		s.Repairs.ExecuteRepair,
+		s.Repairs.VerifyRepair,
+		s.S3.PutS3RepairUndo,
 		s.CloudWatch.PlanCloudWatchAlarmMute,
 		s.CloudWatch.MuteCloudWatchAlarms,
 		s.CloudWatch.UnmuteCloudWatchAlarms,
@@ -152,6 +159,7 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Directory.ResolveMoments,
 		s.Directory.ResolvePlannedOutage,
 		s.Directory.ResolveDatabase,
+		s.Directory.ResolveRepair,
 		s.Directory.GateTerms,
 		s.Directory.AnswerTerms,
 		s.Directory.ResolveExtension,

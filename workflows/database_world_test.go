@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tejun/activities"
+	"tejun/internal/repair"
 	"tejun/internal/system"
 )
 
@@ -14,18 +15,42 @@ type vault struct {
 	backups  map[string][]activities.Backup // by region
 	clusters []string                       // temporary ones that are there
 	rows     activities.RowsCompared
+	found    int // rows that a repair touches
 }
 
 const home, dr = "ap-northeast-1", "ap-northeast-3"
 
 func withVault(w *world) *vault {
-	v := &vault{world: w, backups: map[string][]activities.Backup{}}
-	stub(w, "ResolveDatabase", func(r system.DatabaseRequest) (system.DatabaseTarget, error) {
+	v := &vault{world: w, backups: map[string][]activities.Backup{}, found: 3}
+	target := func(requester, operator string) system.DatabaseTarget {
 		return system.DatabaseTarget{
-			SystemID: "test", Environment: "development", Requester: r.Requester, Operator: r.Operator, Cluster: "db", Region: home, DRRegion: dr,
+			SystemID: "test", Environment: "development", Requester: requester, Operator: operator, Cluster: "db", Region: home, DRRegion: dr,
 			Prefix: "backup", KeepAtLeast: 2, KeepDays: 35, MaxAge: 24 * time.Hour, AlarmList: "managers", DRKMSKey: "key", Restored: "restored",
+		}
+	}
+	stub(w, "ResolveDatabase", func(r system.DatabaseRequest) (system.DatabaseTarget, error) {
+		return target(r.Requester, r.Operator), nil
+	})
+	stub(w, "ResolveRepair", func(r repair.Request) (repair.Target, error) {
+		return repair.Target{DatabaseTarget: target(r.Requester, r.Operator), TemplateHash: "hash", Title: "訂正", Table: "public.t", Action: "UPDATE"}, nil
+	})
+	stub(w, "PreviewRepair", func(activities.RepairPreview) (activities.RepairPlan, error) {
+		w.calls = append(w.calls, "PreviewRepair")
+		return activities.RepairPlan{
+			Rows: v.found, BeforeHash: "before", AfterHash: "after", UndoHash: "undo",
+			Samples: []activities.RepairSample{{Before: []byte(`{"id":1,"v":"a"}`), After: []byte(`{"id":1,"v":"b"}`)}},
 		}, nil
 	})
+	stub(w, "PutS3RepairUndo", func(activities.RepairUndo) (activities.RepairUndoKept, error) {
+		w.calls = append(w.calls, "PutS3RepairUndo")
+		return activities.RepairUndoKept{Location: "s3://b/k", SHA256: "undo"}, nil
+	})
+	for _, name := range []string{"ExecuteRepair", "VerifyRepair"} {
+		stub(w, name, func(in activities.RepairChange) (activities.RepairDone, error) {
+			w.calls = append(w.calls, name)
+			return activities.RepairDone{Rows: in.Plan.Rows}, nil
+		})
+	}
 	stub(w, "ListRDSBackups", func(in activities.Backups) (activities.BackupList, error) {
 		list := slices.Clone(v.backups[in.Region])
 		slices.SortFunc(list, func(x, y activities.Backup) int { return y.TakenAt.Compare(x.TakenAt) })

@@ -21,6 +21,7 @@ var (
 	rds        *activities.RDS
 	rdsCopies  *activities.RDSCopies
 	operated   *activities.Operated
+	repairs    *activities.Repairs
 	cloudWatch *activities.CloudWatch
 	scheduler  *activities.Scheduler
 	site       *activities.Site

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"tejun/internal/calendar"
+	"tejun/internal/repair"
 	"tejun/internal/system"
 	"tejun/workflows/runbook"
 )
@@ -33,6 +34,7 @@ func All() []Runbook {
 	return []Runbook{
 		{Spec: backup, Example: "examples/backup.json", Check: checkBackup, Workflow: Backup},
 		{Spec: plannedOutage, Example: "examples/planned-outage.json", Check: checkPlannedOutage, Workflow: PlannedOutage},
+		{Spec: dataRepair, Example: "examples/data-repair.json", Check: checkDataRepair, Workflow: DataRepair},
 	}
 }
 
@@ -81,5 +83,17 @@ func checkBackup(raw []byte, sys *system.System, _ *calendar.Calendar, _ time.Ti
 		return err
 	}
 	_, err := sys.ResolveDatabase(in.request())
+	return err
+}
+
+func checkDataRepair(raw []byte, sys *system.System, _ *calendar.Calendar, now time.Time) error {
+	var in DataRepairInput
+	if err := runbook.DecodeStrict(raw, &in); err != nil {
+		return err
+	}
+	if err := in.Validate(); err != nil {
+		return err
+	}
+	_, err := repair.Resolve(sys, in.request(), now)
 	return err
 }

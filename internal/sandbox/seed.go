@@ -41,7 +41,15 @@ func (s *Sandbox) Seed(ctx context.Context, sys *system.System) error {
 }
 
 func seedBuckets(c *call, sys *system.System) error {
-	return c.put(bucketKind+"/"+sys.Maintenance.Bucket, bucket{Name: sys.Maintenance.Bucket, Region: sys.AWS.Region})
+	for _, name := range []string{sys.Maintenance.Bucket, sys.Repairs.Bucket} {
+		if name == "" {
+			continue
+		}
+		if err := c.put(bucketKind+"/"+name, bucket{Name: name, Region: sys.AWS.Region}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func seedECS(c *call, sys *system.System) error {

@@ -1,6 +1,8 @@
 package system
 
 import (
+	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -24,6 +26,13 @@ type DatabaseRestore struct {
 	MaxCapacity    float64  `yaml:"maxCapacity"`
 	SubnetGroup    string   `yaml:"subnetGroup"`    // "" for the default one
 	SecurityGroups []string `yaml:"securityGroups"` // that let the worker in; none for the default one
+}
+
+// Repairs says where approved statement templates lie, and where undo scripts go.
+type Repairs struct {
+	Templates string `yaml:"templates"` // folder, relative to the description's
+	Bucket    string `yaml:"bucket"`
+	Prefix    string `yaml:"prefix"` // of the keys, such as "repairs/"
 }
 
 // DatabaseRequest asks for work on the database.
@@ -76,7 +85,21 @@ func (s *System) ResolveDatabase(req DatabaseRequest) (DatabaseTarget, error) {
 	}, nil
 }
 
+var keyPrefixForm = regexp.MustCompile(`^([A-Za-z0-9_-]+/)+$`)
+
+func (r *report) validateRepairs(v Repairs) {
+	if !r.Has("repairs") {
+		return
+	}
+	if r.Need("repairs.templates", v.Templates) && (filepath.IsAbs(v.Templates) || !filepath.IsLocal(v.Templates)) {
+		r.Add("repairs.templates", "%q: want a folder beside this file, such as repairs", v.Templates)
+	}
+	r.Form("repairs.bucket", v.Bucket, bucketForm, "the name of an S3 bucket")
+	r.Form("repairs.prefix", v.Prefix, keyPrefixForm, "a prefix such as repairs/")
+}
+
 func (r *report) validateDatabase(s *System, rdsWords string) {
+	r.validateRepairs(s.Repairs)
 	short := func(path, prefix string) {
 		if r.Form(path, prefix, rdsForm, rdsWords) && len(prefix) > 30 {
 			r.Add(path, "is longer than 30 characters: the rest of the name would not fit")

@@ -3,6 +3,7 @@ package system
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"tejun/internal/strictyaml"
 )
@@ -38,6 +39,7 @@ func Parse(name string, data []byte) (*System, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.Folder = filepath.Dir(name)
 	r := &report{decoded}
 	if !r.Has("outage.decideAt") {
 		s.Outage.DecideAt = defaultDecideAt
