@@ -190,17 +190,20 @@ func (b *backupRun) resolve(ctx workflow.Context) error {
 	if err != nil || b.in.Do == doCheck { // a check only reads, so it waits for nobody
 		return err
 	}
-	if len(b.in.Delete) > 0 {
-		if err := b.Satisfiable(ctx, "deletion"); err != nil {
-			return err
-		}
+	if len(b.in.Delete) > 0 { // it holds the backups once it is approved: the daily ones go on while people decide
+		return b.Satisfiable(ctx, "deletion")
 	}
+	return b.hold(ctx)
+}
+
+// hold keeps other runs away from the backups of the cluster.
+func (b *backupRun) hold(ctx workflow.Context) error {
 	from := workflow.Now(ctx)
 	return b.Reserve(ctx, b.resources(), from, from.Add(longestBackup))
 }
 
-// longestBackup is how long a run may hold the backups of the cluster, an approval included.
-const longestBackup = 72 * time.Hour
+// longestBackup is how long a run may hold the backups of the cluster.
+const longestBackup = 12 * time.Hour
 
 // resources names what no other run may touch meanwhile: a restore test needs its snapshot, so nothing expires beside it.
 func (b *backupRun) resources() []string { return []string{"rds:backups/" + b.on.Cluster} }

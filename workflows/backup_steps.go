@@ -18,7 +18,14 @@ func (b *backupRun) snapshotID() string {
 func (b *backupRun) take() runbook.StepSpec {
 	return runbook.StepSpec{
 		Name: "take", Title: "他の作業がないことの確認 · Make sure that no other run is still at work",
-		Do: func(ctx workflow.Context) error { return b.Take(ctx, b.resources()) },
+		Do: func(ctx workflow.Context) error {
+			if len(b.in.Delete) > 0 {
+				if err := b.hold(ctx); err != nil {
+					return err
+				}
+			}
+			return b.Take(ctx, b.resources())
+		},
 	}
 }
 
