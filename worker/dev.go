@@ -17,6 +17,7 @@ import (
 	"tejun/internal/aurora"
 	"tejun/internal/calendar"
 	"tejun/internal/devserver"
+	"tejun/internal/operated"
 	"tejun/internal/sandbox"
 	"tejun/internal/schedules"
 	"tejun/internal/system"
@@ -98,6 +99,9 @@ func runDev(ctx context.Context, s surroundings, o devOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := seedExample(ctx, servers.Database.DSN()); err != nil {
+		return err
+	}
 	behind, err := aurora.Serve(box, described, servers.Database, aurora.Options{Dir: d.path("aurora"), Log: d.says.about("the operated system's database")})
 	if err != nil {
 		return err
@@ -176,6 +180,16 @@ func (d *dev) startServers(ctx context.Context) (*devserver.Stack, error) {
 	err := all.Wait()
 	d.started = append(d.started, servers.Stop)
 	return servers, err
+}
+
+// seedExample gives the operated system's database something to repair.
+func seedExample(ctx context.Context, dsn string) error {
+	data, err := operated.Open(dsn)
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	return data.SeedExample(ctx)
 }
 
 func (d *dev) openSandbox(ctx context.Context, described *system.System) (aws.Config, *sandbox.Sandbox, error) {

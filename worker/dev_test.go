@@ -132,6 +132,9 @@ func TestDevStartsEverythingAndGoesOnAfterAStop(t *testing.T) {
 	require.NoError(t, err)
 	_, err = conn.Exec(t.Context(), "SELECT n FROM kept")
 	require.NoError(t, err, "and the operated system's database its tables")
+	var wrong int
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(*) FROM applications WHERE status = 'returned' AND received_on <= '2026-11-20'").Scan(&wrong))
+	assert.Equal(t, 3, wrong, "as examples/data-repair.json expects")
 	require.NoError(t, conn.Close(t.Context()))
 	rows, err := store.ListEvidence(t.Context(), "w")
 	require.NoError(t, err)
