@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tejun/internal/calendar"
+	"tejun/internal/repair"
 	"tejun/internal/system"
 )
 
@@ -92,6 +93,32 @@ func (a *Directory) ResolvePlannedOutage(_ context.Context, in system.OutageRequ
 	target, err := s.ResolveOutage(in, a.calendar, a.now())
 	if err != nil {
 		return system.OutageTarget{}, fail(Refused, "%v", err)
+	}
+	return target, nil
+}
+
+// ResolveDatabase turns a request for work on the database into names and limits, or refuses it (Refused) with the reason.
+func (a *Directory) ResolveDatabase(_ context.Context, in system.DatabaseRequest) (system.DatabaseTarget, error) {
+	s, err := describe(a.system)
+	if err != nil {
+		return system.DatabaseTarget{}, err
+	}
+	target, err := s.ResolveDatabase(in)
+	if err != nil {
+		return system.DatabaseTarget{}, fail(Refused, "%v", err)
+	}
+	return target, nil
+}
+
+// ResolveRepair finds the template of a repair and checks the request against it, or refuses it (Refused) with the reason.
+func (a *Directory) ResolveRepair(_ context.Context, in repair.Request) (repair.Target, error) {
+	s, err := describe(a.system)
+	if err != nil {
+		return repair.Target{}, err
+	}
+	target, err := repair.Resolve(s, in, a.now())
+	if err != nil {
+		return repair.Target{}, fail(Refused, "%v", err)
 	}
 	return target, nil
 }

@@ -110,6 +110,7 @@ var codes = map[string]string{
 	"ServiceNotFoundException":         NotFound,
 	"DBClusterNotFoundFault":           NotFound,
 	"DBClusterSnapshotNotFoundFault":   NotFound,
+	"DBInstanceNotFound":               NotFound,
 	"ResourceNotFound":                 NotFound,
 	"ResourceNotFoundException":        NotFound,
 	"ResourceNotFoundFault":            NotFound,
@@ -119,6 +120,10 @@ var codes = map[string]string{
 	"MailFromDomainNotVerified":        InvalidInput,
 	"WAFLimitsExceededException":       InvalidInput,
 	"SnapshotQuotaExceeded":            InvalidInput,
+	"DBClusterQuotaExceededFault":      InvalidInput,
+	"InstanceQuotaExceeded":            InvalidInput,
+	"InvalidRestoreFault":              InvalidInput,
+	"KMSKeyNotAccessibleFault":         InvalidInput,
 	"ServiceQuotaExceededException":    InvalidInput,
 	"LimitExceededException":           InvalidInput,
 	"WAFDuplicateItemException":        InvalidInput,
@@ -139,6 +144,9 @@ var codes = map[string]string{
 	"DBClusterSnapshotAlreadyExistsFault": Conflict,
 	"InvalidDBClusterStateFault":          Conflict,
 	"InvalidDBClusterSnapshotStateFault":  Conflict,
+	"DBClusterAlreadyExistsFault":         Conflict,
+	"DBInstanceAlreadyExists":             Conflict,
+	"InvalidDBInstanceState":              Conflict,
 }
 
 // typeOf finds the type of an error that came from outside. What nobody knows counts as Unavailable: the policy's

@@ -28,6 +28,7 @@ var mailNeeds = map[string][]string{
 	"approval-escalation": {"title", "gate", "plan", "until", "runId"},
 	"step-held":           {"step", "error", "runId"},
 	"undo-failed":         {"step", "error", "runId"},
+	"backup-missing":      {"error", "detail", "start", "runId"},
 	"window-decision":     {"title", "end", "until", "runId"},
 	"window-overrun":      {"title", "end", "until", "runId"},
 }

@@ -15,7 +15,8 @@ import (
 type Snapshot struct {
 	Operation  string `json:"operation"`
 	Cluster    string `json:"cluster"`
-	SnapshotID string `json:"snapshotId"` // fixed, so that a repetition finds it
+	SnapshotID string `json:"snapshotId"`       // fixed, so that a repetition finds it
+	Backup     string `json:"backup,omitempty"` // the system's ID, for a backup that retention may delete; see Backups
 }
 
 // SnapshotResult says which snapshot there is.
@@ -27,6 +28,7 @@ type SnapshotResult struct {
 // SnapshotRef names a snapshot.
 type SnapshotRef struct {
 	SnapshotID string `json:"snapshotId"`
+	Region     string `json:"region,omitempty"` // "" for the system's own
 }
 
 // ownerTag marks what a run has made.
@@ -36,9 +38,11 @@ const ownerTag = "tejun:operation"
 type rdsAPI interface {
 	CreateDBClusterSnapshot(context.Context, *rds.CreateDBClusterSnapshotInput, ...func(*rds.Options)) (*rds.CreateDBClusterSnapshotOutput, error)
 	DescribeDBClusterSnapshots(context.Context, *rds.DescribeDBClusterSnapshotsInput, ...func(*rds.Options)) (*rds.DescribeDBClusterSnapshotsOutput, error)
+	CopyDBClusterSnapshot(context.Context, *rds.CopyDBClusterSnapshotInput, ...func(*rds.Options)) (*rds.CopyDBClusterSnapshotOutput, error)
+	DeleteDBClusterSnapshot(context.Context, *rds.DeleteDBClusterSnapshotInput, ...func(*rds.Options)) (*rds.DeleteDBClusterSnapshotOutput, error)
 }
 
-// RDS makes snapshots of Aurora clusters.
+// RDS makes, copies and deletes snapshots of Aurora clusters.
 type RDS struct {
 	client  rdsAPI
 	records fenceStore
@@ -50,7 +54,7 @@ func (a *RDS) CreateRDSClusterSnapshot(ctx context.Context, in Snapshot) (Snapsh
 	if err := checkOperation(in.Operation); err != nil {
 		return SnapshotResult{}, err
 	}
-	if found, err := a.find(ctx, in.SnapshotID); found != nil || err != nil {
+	if found, err := a.find(ctx, "", in.SnapshotID); found != nil || err != nil {
 		return adopt(found, in, err)
 	}
 	if err := fence(ctx, a.records, in.Operation+"/rds:snapshot/"+in.SnapshotID); err != nil {
@@ -58,12 +62,12 @@ func (a *RDS) CreateRDSClusterSnapshot(ctx context.Context, in Snapshot) (Snapsh
 	}
 	_, err := a.client.CreateDBClusterSnapshot(ctx, &rds.CreateDBClusterSnapshotInput{
 		DBClusterIdentifier: &in.Cluster, DBClusterSnapshotIdentifier: &in.SnapshotID,
-		Tags: []types.Tag{{Key: aws.String(ownerTag), Value: &in.Operation}},
+		Tags: snapshotTags(in.Operation, in.Backup),
 	})
 	if err != nil {
 		return SnapshotResult{}, Classify(err, fmt.Sprintf("make the snapshot %s of cluster %s", in.SnapshotID, in.Cluster))
 	}
-	found, err := a.find(ctx, in.SnapshotID)
+	found, err := a.find(ctx, "", in.SnapshotID)
 	if found == nil && err == nil {
 		err = fail(NotYet, "the snapshot %s was accepted and does not show yet; it is looked at again", in.SnapshotID)
 	}
@@ -73,7 +77,7 @@ func (a *RDS) CreateRDSClusterSnapshot(ctx context.Context, in Snapshot) (Snapsh
 // AwaitRDSClusterSnapshot waits until the snapshot can be restored from.
 func (a *RDS) AwaitRDSClusterSnapshot(ctx context.Context, in SnapshotRef) (struct{}, error) {
 	return struct{}{}, poll(ctx, func(ctx context.Context) (bool, string, error) {
-		found, err := a.find(ctx, in.SnapshotID)
+		found, err := a.find(ctx, in.Region, in.SnapshotID)
 		switch {
 		case err != nil:
 			return false, "", err
@@ -89,8 +93,8 @@ func (a *RDS) AwaitRDSClusterSnapshot(ctx context.Context, in SnapshotRef) (stru
 }
 
 // find returns nil when there is no such snapshot.
-func (a *RDS) find(ctx context.Context, id string) (*types.DBClusterSnapshot, error) {
-	out, err := a.client.DescribeDBClusterSnapshots(ctx, &rds.DescribeDBClusterSnapshotsInput{DBClusterSnapshotIdentifier: &id})
+func (a *RDS) find(ctx context.Context, region, id string) (*types.DBClusterSnapshot, error) {
+	out, err := a.client.DescribeDBClusterSnapshots(ctx, &rds.DescribeDBClusterSnapshotsInput{DBClusterSnapshotIdentifier: &id}, inRegion(region))
 	err = Classify(err, "read the snapshot "+id)
 	switch {
 	case isType(err, NotFound):
@@ -108,12 +112,7 @@ func adopt(found *types.DBClusterSnapshot, in Snapshot, err error) (SnapshotResu
 	if err != nil {
 		return SnapshotResult{}, err
 	}
-	owner := ""
-	for _, tag := range found.TagList {
-		if aws.ToString(tag.Key) == ownerTag {
-			owner = aws.ToString(tag.Value)
-		}
-	}
+	owner := tagOf(found.TagList, ownerTag)
 	if owner != in.Operation || !strings.EqualFold(aws.ToString(found.DBClusterIdentifier), in.Cluster) {
 		return SnapshotResult{}, fail(Drifted, "there is a snapshot %s already, of cluster %s and made by %q, not by this run (%s). It was left alone: rename or delete it if nobody needs it, then answer retry",
 			in.SnapshotID, aws.ToString(found.DBClusterIdentifier), owner, in.Operation)

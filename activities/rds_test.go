@@ -66,14 +66,14 @@ func TestSnapshotIsAwaited(t *testing.T) {
 	require.NoError(t, b.box.SetTimeScale(0.005))
 	must(b, b.set.RDS.CreateRDSClusterSnapshot, snapshotOf(b))
 	b.fault("rds", "DescribeDBClusterSnapshots", sandbox.Fault500)
-	must(b, b.set.RDS.AwaitRDSClusterSnapshot, SnapshotRef{snapshotOf(b).SnapshotID})
-	found, err := b.set.RDS.find(t.Context(), snapshotOf(b).SnapshotID)
+	must(b, b.set.RDS.AwaitRDSClusterSnapshot, SnapshotRef{SnapshotID: snapshotOf(b).SnapshotID})
+	found, err := b.set.RDS.find(t.Context(), "", snapshotOf(b).SnapshotID)
 	require.NoError(t, err)
 	assert.Equal(t, "available", *found.Status)
 }
 
 func TestSnapshotThatNeverShowsIsLookedForAgain(t *testing.T) {
 	b := newBench(t)
-	_, err := try(b, b.set.RDS.AwaitRDSClusterSnapshot, SnapshotRef{"nowhere"})
+	_, err := try(b, b.set.RDS.AwaitRDSClusterSnapshot, SnapshotRef{SnapshotID: "nowhere"})
 	requireType(t, err, NotYet)
 }

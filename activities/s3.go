@@ -51,7 +51,7 @@ type s3API interface {
 	DeleteObject(context.Context, *s3.DeleteObjectInput, ...func(*s3.Options)) (*s3.DeleteObjectOutput, error)
 }
 
-// S3 keeps the maintenance page.
+// S3 keeps the maintenance page and the undo scripts of repairs.
 type S3 struct {
 	client  s3API
 	changes changer
@@ -130,6 +130,10 @@ func (a *S3) object(in MaintenancePage, operation string) (object[page], error) 
 }
 
 func (a *S3) read(ctx context.Context, bucket, key string) (page, string, error) {
+	return a.readUpTo(ctx, bucket, key, largestPage)
+}
+
+func (a *S3) readUpTo(ctx context.Context, bucket, key string, most int) (page, string, error) {
 	out, err := a.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
 	if err != nil {
 		// Without permission to list the bucket a missing object is answered with 403, which stays an error.
@@ -139,12 +143,12 @@ func (a *S3) read(ctx context.Context, bucket, key string) (page, string, error)
 		return page{}, "", err
 	}
 	defer func() { _ = out.Body.Close() }() // it was read to its end; nothing is lost
-	body, err := io.ReadAll(io.LimitReader(out.Body, largestPage+1))
+	body, err := io.ReadAll(io.LimitReader(out.Body, int64(most)+1))
 	if err != nil {
 		return page{}, "", err
 	}
-	if len(body) > largestPage {
-		return page{}, "", fail(InvalidInput, "s3://%s/%s has more than %d bytes, so it is no maintenance page: choose another key", bucket, key, largestPage)
+	if len(body) > most {
+		return page{}, "", fail(InvalidInput, "s3://%s/%s has more than %d bytes, so it is not what a run puts there: choose another key", bucket, key, most)
 	}
 	return page{
 		Exists: true, Body: body, ContentType: aws.ToString(out.ContentType),

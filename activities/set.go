@@ -22,6 +22,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"tejun/internal/calendar"
+	"tejun/internal/operated"
 	"tejun/internal/records"
 	"tejun/internal/system"
 )
@@ -32,12 +33,13 @@ const globalRegion = "us-east-1"
 // callTimeout ends one call to AWS, so that a hung connection does not use up an attempt of many minutes.
 const callTimeout = 20 * time.Second
 
-// Deps is what the activities need. All but UI and HTTP must be set.
+// Deps is what the activities need. All but Operated, UI and HTTP must be set.
 type Deps struct {
 	Config   aws.Config                     // region, credentials, endpoint; its retryer is replaced by none
 	System   func() (*system.System, error) // the description in force; read anew at each use, so that an edit counts
 	Calendar *calendar.Calendar             // business days and holidays
 	Records  *records.Store                 // PostgreSQL
+	Operated *operated.Database             // the operated system's own database; nil: what needs it is refused
 	UI       string                         // address of the Temporal UI, for links in mail; "" for none
 	HTTP     *http.Client                   // for checks of the site from outside; nil: one that refuses link-local addresses
 }
@@ -49,6 +51,9 @@ type Set struct {
 	S3         *S3
 	ECS        *ECS
 	RDS        *RDS
+	RDSCopies  *RDSCopies
+	Operated   *Operated
+	Repairs    *Repairs
 	CloudWatch *CloudWatch
 	Scheduler  *Scheduler
 	SES        *SES
@@ -64,6 +69,7 @@ func New(d Deps) (Set, error) {
 	}
 	cfg := withoutRetries(d.Config)
 	changes := changer{records: d.Records, wait: readBackWait}
+	data := &Operated{database: d.Operated, client: rds.NewFromConfig(cfg), records: d.Records}
 	return Set{
 		CloudFront: &CloudFront{client: cloudfront.NewFromConfig(cfg), changes: changes},
 		WAFV2:      &WAFV2{client: wafv2.NewFromConfig(cfg, func(o *wafv2.Options) { o.Region = globalRegion }), changes: changes},
@@ -73,6 +79,9 @@ func New(d Deps) (Set, error) {
 		},
 		ECS:        &ECS{client: ecs.NewFromConfig(cfg), changes: changes},
 		RDS:        &RDS{client: rds.NewFromConfig(cfg), records: d.Records},
+		RDSCopies:  &RDSCopies{client: rds.NewFromConfig(cfg), records: d.Records, system: d.System, wait: readBackWait},
+		Operated:   data,
+		Repairs:    &Repairs{operated: data, records: d.Records, system: d.System},
 		CloudWatch: &CloudWatch{client: cloudwatch.NewFromConfig(cfg), changes: changes},
 		Scheduler:  &Scheduler{client: scheduler.NewFromConfig(cfg), changes: changes},
 		SES:        &SES{client: sesv2.NewFromConfig(cfg), records: d.Records, system: d.System, ui: d.UI},
@@ -120,6 +129,20 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.ECS.AwaitECSService,
 		s.RDS.CreateRDSClusterSnapshot,
 		s.RDS.AwaitRDSClusterSnapshot,
+		s.RDS.ListRDSBackups,
+		s.RDS.CopyRDSClusterSnapshot,
+		s.RDS.DeleteRDSBackup,
+		s.RDSCopies.RestoreRDSCluster,
+		s.RDSCopies.AwaitRDSCluster,
+		s.RDSCopies.AddRDSInstance,
+		s.RDSCopies.AwaitRDSInstance,
+		s.RDSCopies.DeleteRDSRestoredCluster,
+		s.Operated.CountOperatedRows,
+		s.Operated.CompareRestoredRows,
+		s.Repairs.PreviewRepair,
+		s.Repairs.ExecuteRepair,
+		s.Repairs.VerifyRepair,
+		s.S3.PutS3RepairUndo,
 		s.CloudWatch.PlanCloudWatchAlarmMute,
 		s.CloudWatch.MuteCloudWatchAlarms,
 		s.CloudWatch.UnmuteCloudWatchAlarms,
@@ -135,6 +158,8 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Directory.ResolvePerson,
 		s.Directory.ResolveMoments,
 		s.Directory.ResolvePlannedOutage,
+		s.Directory.ResolveDatabase,
+		s.Directory.ResolveRepair,
 		s.Directory.GateTerms,
 		s.Directory.AnswerTerms,
 		s.Directory.ResolveExtension,

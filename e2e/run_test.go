@@ -22,7 +22,7 @@ import (
 	"tejun/workflows/runbook"
 )
 
-// run is one run of the planned outage.
+// run is one run of a runbook.
 type run struct {
 	*world
 	id    string
@@ -47,10 +47,16 @@ func window(after time.Duration) workflows.PlannedOutageInput {
 // start starts an outage.
 func (w *world) start(in any) *run {
 	w.t.Helper()
+	return w.begin("PlannedOutage", in)
+}
+
+// begin starts a run of a runbook.
+func (w *world) begin(name string, in any) *run {
+	w.t.Helper()
 	id := "計画停止-" + uuid.NewString()[:8] // an ID as an operator may choose it
 	started, err := w.client.ExecuteWorkflow(w.t.Context(), client.StartWorkflowOptions{
 		ID: id, TaskQueue: w.queue, WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
-	}, "PlannedOutage", in)
+	}, name, in)
 	require.NoError(w.t, err)
 	r := &run{world: w, id: id, first: started.GetRunID()}
 	w.t.Cleanup(func() {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
+	"tejun/internal/operated"
 	"tejun/internal/records"
 	"tejun/internal/sandbox"
 	"tejun/internal/site"
@@ -31,7 +32,8 @@ type world struct {
 	records *records.Store
 	box     *sandbox.Sandbox
 	source  *system.Source
-	aws     aws.Config // for people who change AWS without a runbook
+	aws     aws.Config         // for people who change AWS without a runbook
+	data    *operated.Database // the operated system's own; the stack's unless a test has one of its own
 	queue   string
 	before  sandbox.Snapshot
 }
@@ -40,6 +42,12 @@ var worlds atomic.Int64
 
 // newWorld makes a world on the shared stack. The changes are made to its description.
 func newWorld(t *testing.T, changes ...func(*system.System)) *world {
+	t.Helper()
+	return settle(unsettled(t, changes...))
+}
+
+// unsettled is a world without a worker.
+func unsettled(t *testing.T, changes ...func(*system.System)) *world {
 	t.Helper()
 	n := worlds.Add(1)
 	box, err := sandbox.Open(t.TempDir())
@@ -65,13 +73,15 @@ func newWorld(t *testing.T, changes ...func(*system.System)) *world {
 	page.Config.Handler = site.New(box, sys)
 	page.Start()
 	t.Cleanup(page.Close)
-	return settle(&world{t: t, client: shared.Client, records: shared.Records, box: box, source: source, queue: fmt.Sprintf("e2e-%d", n)})
+	return &world{
+		t: t, client: shared.Client, records: shared.Records, box: box, source: source, data: shared.Operated, queue: fmt.Sprintf("e2e-%d", n),
+	}
 }
 
 // worldOf is the world that a stack brings along.
 func worldOf(t *testing.T, stack *devstack.Stack) *world {
 	t.Helper()
-	return settle(&world{t: t, client: stack.Client, records: stack.Records, box: stack.Sandbox, source: stack.Source, queue: workflows.TaskQueue})
+	return settle(&world{t: t, client: stack.Client, records: stack.Records, box: stack.Sandbox, source: stack.Source, data: stack.Operated, queue: workflows.TaskQueue})
 }
 
 // settle starts the worker and notes what the sandbox holds.
@@ -82,7 +92,7 @@ func settle(w *world) *world {
 	w.box.Configure(&w.aws)
 	w.before, err = w.box.Snapshot()
 	require.NoError(w.t, err)
-	worker, err := serve.New(serve.Options{Client: w.client, AWS: w.aws, System: w.source.System, Records: w.records, TaskQueue: w.queue})
+	worker, err := serve.New(serve.Options{Client: w.client, AWS: w.aws, System: w.source.System, Records: w.records, Operated: w.data, TaskQueue: w.queue})
 	require.NoError(w.t, err)
 	require.NoError(w.t, worker.Start())
 	w.t.Cleanup(worker.Stop)

@@ -14,8 +14,10 @@ import (
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
+	"tejun/internal/aurora"
 	"tejun/internal/calendar"
 	"tejun/internal/devserver"
+	"tejun/internal/operated"
 	"tejun/internal/sandbox"
 	"tejun/internal/schedules"
 	"tejun/internal/system"
@@ -39,14 +41,14 @@ func devCommand(s surroundings) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "dev",
 		Short: "Start everything on this machine: Temporal with its UI, PostgreSQL, the AWS sandbox, the site, the worker",
-		Long: `Starts Temporal with its UI, PostgreSQL, the AWS sandbox, the simulated public site and the worker, applies the
-schedules of system.yaml, and prints where everything is. Nothing has to be set up before. The very first start builds
+		Long: `Starts Temporal with its UI, PostgreSQL, the AWS sandbox, the operated system's own database (another PostgreSQL, which
+stands for the Aurora cluster), the simulated public site and the worker, applies the schedules of system.yaml, and prints where everything is. Nothing has to be set up before. The very first start builds
 the Temporal server, which takes some minutes; after that it takes seconds.
 
 Everything is kept under --state: the same command goes on with the same runs, database and sandbox. Ctrl-C stops it all.
 To begin anew, stop it and remove that folder.`,
 		Example: `  go run ./worker dev
-  go run ./worker dev --state /tmp/try --temporal-port 0 --ui-port 0 --postgres-port 0 --site-port 0 --metrics-port 0`,
+  go run ./worker dev --state /tmp/try --temporal-port 0 --ui-port 0 --postgres-port 0 --database-port 0 --site-port 0 --metrics-port 0`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDev(cmd.Context(), s, o) },
 	}
@@ -58,6 +60,7 @@ To begin anew, stop it and remove that folder.`,
 	f.IntVar(&o.Ports.Temporal, "temporal-port", 7233, "port of Temporal; 0 takes a free one, here and below")
 	f.IntVar(&o.Ports.UI, "ui-port", 8233, "port of the Temporal UI")
 	f.IntVar(&o.Ports.Postgres, "postgres-port", 5433, "port of PostgreSQL")
+	f.IntVar(&o.Ports.Database, "database-port", 5434, "port of the operated system's own PostgreSQL, which stands for the Aurora cluster")
 	f.IntVar(&o.Ports.Site, "site-port", 7280, "port of the simulated public site")
 	f.IntVar(&o.Ports.Metrics, "metrics-port", 9464, "port of /healthz and /metrics")
 	f.Lookup("sandbox-time-scale").DefValue = ""
@@ -92,14 +95,22 @@ func runDev(ctx context.Context, s surroundings, o devOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	postgres, temporal, err := d.startServers(ctx)
+	servers, err := d.startServers(ctx)
 	if err != nil {
 		return err
 	}
+	if err := seedExample(ctx, servers.Database.DSN()); err != nil {
+		return err
+	}
+	behind, err := aurora.Serve(box, described, servers.Database, aurora.Options{Dir: d.path("aurora"), Log: d.says.about("the operated system's database")})
+	if err != nil {
+		return err
+	}
+	d.started = append(d.started, behind.Close)
 	if err := d.startSite(box); err != nil {
 		return err
 	}
-	return d.work(ctx, s, cfg, postgres, temporal)
+	return d.work(ctx, s, cfg, servers)
 }
 
 // prepare refuses everything that can be refused before anything is started.
@@ -144,29 +155,41 @@ func (d *dev) openLog() error {
 	return nil
 }
 
-// startServers starts PostgreSQL and Temporal beside each other.
-func (d *dev) startServers(ctx context.Context) (postgres *devserver.Postgres, temporal *devserver.Temporal, err error) {
-	both, starting := errgroup.WithContext(ctx)
-	both.Go(func() (err error) {
-		postgres, err = devserver.StartPostgres(starting, devserver.PostgresOptions{
+// startServers starts the databases and Temporal beside each other.
+func (d *dev) startServers(ctx context.Context) (*devserver.Stack, error) {
+	servers := &devserver.Stack{}
+	all, starting := errgroup.WithContext(ctx)
+	all.Go(func() (err error) {
+		servers.Postgres, err = devserver.StartPostgres(starting, devserver.PostgresOptions{
 			Dir: d.path("postgres"), Port: d.options.Ports.Postgres, Log: d.says.about("PostgreSQL"),
 		})
 		return err
 	})
-	both.Go(func() (err error) {
-		temporal, err = devserver.StartTemporal(starting, devserver.TemporalOptions{
+	all.Go(func() (err error) {
+		servers.Database, err = devserver.StartDatabase(starting, devserver.PostgresOptions{
+			Dir: d.path("database"), Port: d.options.Ports.Database, Log: d.says.about("the operated system's database"),
+		})
+		return err
+	})
+	all.Go(func() (err error) {
+		servers.Temporal, err = devserver.StartTemporal(starting, devserver.TemporalOptions{
 			Dir: d.path("temporal"), Port: d.options.Ports.Temporal, UIPort: d.options.Ports.UI, Log: d.says.about("Temporal"),
 		})
 		return err
 	})
-	err = both.Wait()
-	if postgres != nil {
-		d.started = append(d.started, postgres.Stop)
+	err := all.Wait()
+	d.started = append(d.started, servers.Stop)
+	return servers, err
+}
+
+// seedExample gives the operated system's database something to repair.
+func seedExample(ctx context.Context, dsn string) error {
+	data, err := operated.Open(dsn)
+	if err != nil {
+		return err
 	}
-	if temporal != nil {
-		d.started = append(d.started, temporal.Stop)
-	}
-	return postgres, temporal, err
+	defer data.Close()
+	return data.SeedExample(ctx)
 }
 
 func (d *dev) openSandbox(ctx context.Context, described *system.System) (aws.Config, *sandbox.Sandbox, error) {
@@ -189,22 +212,25 @@ func (d *dev) openSandbox(ctx context.Context, described *system.System) (aws.Co
 }
 
 // work runs the worker until ctx ends or a server dies.
-func (d *dev) work(ctx context.Context, s surroundings, cfg aws.Config, postgres *devserver.Postgres, temporal *devserver.Temporal) error {
+func (d *dev) work(ctx context.Context, s surroundings, cfg aws.Config, servers *devserver.Stack) error {
 	working, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
 		select {
-		case <-postgres.Ended():
+		case <-servers.Postgres.Ended():
 			cancel(fmt.Errorf("the PostgreSQL server ended by itself; %s says why", d.path("postgres", "postgres.log")))
-		case <-temporal.Ended():
+		case <-servers.Database.Ended():
+			cancel(fmt.Errorf("the operated system's PostgreSQL server ended by itself; %s says why", d.path("database", "postgres.log")))
+		case <-servers.Temporal.Ended():
 			cancel(fmt.Errorf("the Temporal server ended by itself; %s says why", d.path("temporal", "temporal.log")))
 		case <-working.Done():
 		}
 	}()
 	err := runWorker(working, parts{
-		Temporal: client.Options{HostPort: temporal.Address()}, TaskQueue: workflows.TaskQueue, Database: postgres.DSN(), UI: temporal.UIURL(),
+		Temporal: client.Options{HostPort: servers.Temporal.Address()}, TaskQueue: workflows.TaskQueue,
+		Database: servers.Postgres.DSN(), Operated: servers.Database.DSN(), UI: servers.Temporal.UIURL(),
 		System: d.system, AWS: cfg, Listen: loopback(d.options.Ports.Metrics), StopWithin: devStopWithin, Log: d.log,
-		Ready: func(w started) error { return d.announce(working, s, w, postgres, temporal) },
+		Ready: func(w started) error { return d.announce(working, s, w, servers) },
 	})
 	d.says.line("the worker has stopped")
 	if err == nil && ctx.Err() == nil { // nobody asked for it
@@ -214,7 +240,7 @@ func (d *dev) work(ctx context.Context, s surroundings, cfg aws.Config, postgres
 }
 
 // announce applies the schedules and tells everybody where everything is.
-func (d *dev) announce(ctx context.Context, s surroundings, w started, postgres *devserver.Postgres, temporal *devserver.Temporal) error {
+func (d *dev) announce(ctx context.Context, s surroundings, w started, servers *devserver.Stack) error {
 	described, err := d.system.Load()
 	if err != nil {
 		return err
@@ -228,8 +254,9 @@ func (d *dev) announce(ctx context.Context, s surroundings, w started, postgres 
 		return fmt.Errorf("apply the schedules of %s: %w", d.options.System, err)
 	}
 	d.says.line("%s", scheduleWords(changes))
-	d.ready.Temporal, d.ready.UI = temporal.Address(), temporal.UIURL()
-	d.ready.Postgres, d.ready.Metrics = postgres.DSN(), "http://"+w.Address+"/metrics"
+	d.ready.Temporal, d.ready.UI = servers.Temporal.Address(), servers.Temporal.UIURL()
+	d.ready.Postgres, d.ready.Database = servers.Postgres.DSN(), servers.Database.DSN()
+	d.ready.Metrics = "http://" + w.Address + "/metrics"
 	d.ready.State, d.ready.Sandbox, d.ready.System = d.options.State, d.path("sandbox"), d.options.System
 	d.ready.PID = os.Getpid()
 	forget, err := d.ready.publish(s.cacheDir, d.options.ReadyFile)

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
@@ -97,12 +98,18 @@ func TestDevStartsEverythingAndGoesOnAfterAStop(t *testing.T) {
 	assert.Equal(t, http.StatusOK, status(t, first.Metrics))
 	assert.Contains(t, first.screen.String(), first.UI)
 	assert.NotContains(t, first.screen.String(), first.Postgres, "the DSN has a password")
+	assert.NotContains(t, first.screen.String(), first.Database, "and so has this one")
 	assert.Equal(t, os.Getpid(), first.PID)
+	conn, err := pgx.Connect(t.Context(), first.Database)
+	require.NoError(t, err)
+	_, err = conn.Exec(t.Context(), "CREATE TABLE kept (n integer)")
+	require.NoError(t, err, "the operated system's own database answers")
+	require.NoError(t, conn.Close(t.Context()))
 	assert.FileExists(t, filepath.Join(first.Sandbox, "log.jsonl"))
-	assert.Contains(t, first.screen.String(), "create 1", "the schedules are applied")
+	assert.Contains(t, first.screen.String(), "create 4", "the schedules are applied")
 
 	second := devOptions{State: state, System: exampleSystem}
-	err := runDev(t.Context(), surroundings{out: io.Discard, env: environment{}, cacheDir: os.UserCacheDir}, second)
+	err = runDev(t.Context(), surroundings{out: io.Discard, env: environment{}, cacheDir: os.UserCacheDir}, second)
 	require.ErrorContains(t, err, "in use by another `worker dev`")
 
 	store, err := records.Open(t.Context(), first.Postgres)
@@ -117,10 +124,18 @@ func TestDevStartsEverythingAndGoesOnAfterAStop(t *testing.T) {
 	require.Error(t, err, "nothing is left running")
 
 	again := startDev(t, state, cache)
-	assert.Contains(t, again.screen.String(), "1 as described", "Temporal has kept the schedules")
+	assert.Contains(t, again.screen.String(), "4 as described", "Temporal has kept the schedules")
 	store, err = records.Open(t.Context(), again.Postgres)
 	require.NoError(t, err)
 	defer store.Close()
+	conn, err = pgx.Connect(t.Context(), again.Database)
+	require.NoError(t, err)
+	_, err = conn.Exec(t.Context(), "SELECT n FROM kept")
+	require.NoError(t, err, "and the operated system's database its tables")
+	var wrong int
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(*) FROM applications WHERE status = 'returned' AND received_on <= '2026-11-20'").Scan(&wrong))
+	assert.Equal(t, 3, wrong, "as examples/data-repair.json expects")
+	require.NoError(t, conn.Close(t.Context()))
 	rows, err := store.ListEvidence(t.Context(), "w")
 	require.NoError(t, err)
 	assert.Len(t, rows, 1, "PostgreSQL has kept the evidence")

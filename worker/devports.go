@@ -10,7 +10,7 @@ import (
 
 // devPorts are the ports of `worker dev` on 127.0.0.1; 0 takes a free one.
 type devPorts struct {
-	Temporal, UI, Postgres, Site, Metrics int
+	Temporal, UI, Postgres, Database, Site, Metrics int
 }
 
 // check reports every port that cannot be had, before anything is started.
@@ -22,7 +22,7 @@ func (p devPorts) check() error {
 		port int
 	}{
 		{"--temporal-port", p.Temporal}, {"--ui-port", p.UI}, {"--postgres-port", p.Postgres},
-		{"--site-port", p.Site}, {"--metrics-port", p.Metrics},
+		{"--database-port", p.Database}, {"--site-port", p.Site}, {"--metrics-port", p.Metrics},
 	} {
 		switch other := taken[use.port]; {
 		case use.port < 0 || use.port > 65535:

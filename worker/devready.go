@@ -12,12 +12,13 @@ import (
 
 // addresses is where everything of a `worker dev` is. It is written to the state folder (ready.json), to the user's
 // cache folder (tejun/dev/<Temporal's port>.json, so that the CLI finds the rest from Temporal's address alone), and to
-// --ready-file. All of them are for the user alone (0600): the DSN has a password.
+// --ready-file. All of them are for the user alone (0600): the DSNs have passwords.
 type addresses struct {
 	Temporal string `json:"temporal"` // host:port
 	UI       string `json:"ui"`       // URL of the Temporal UI
 	Site     string `json:"site"`     // URL of the simulated public site
 	Postgres string `json:"postgres"` // DSN with password
+	Database string `json:"database"` // DSN of the operated system's own database, with password
 	Metrics  string `json:"metrics"`  // URL
 	State    string `json:"state"`    // folder
 	Sandbox  string `json:"sandbox"`  // folder

@@ -33,7 +33,7 @@ func production(ctx context.Context, s surroundings) (err error) {
 	}
 	log.Info("starting", "system", described.ID, "environment", described.Environment, "aws", set.AWS.String())
 	return runWorker(ctx, parts{
-		Temporal: set.Temporal, TaskQueue: set.TaskQueue, Database: set.Database,
+		Temporal: set.Temporal, TaskQueue: set.TaskQueue, Database: set.Database, Operated: set.Operated,
 		System: set.System, AWS: cfg, UI: set.UI, Listen: set.Listen, StopWithin: stopWithin, Log: log,
 	})
 }

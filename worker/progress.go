@@ -28,7 +28,7 @@ func (p *progress) about(part string) func(string) {
 	return func(text string) { p.line("%s: %s", part, text) }
 }
 
-// ready prints where everything is. The DSN is left out, as it has a password.
+// ready prints where everything is. The DSNs are left out, as they have passwords.
 func (p *progress) ready(a addresses, log string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -38,7 +38,7 @@ func (p *progress) ready(a addresses, log string) {
 		{"Temporal UI", a.UI},
 		{"site", a.Site + "   (simulated; " + a.Site + "__sandbox/ shows what is behind it)"},
 		{"Temporal", a.Temporal},
-		{"PostgreSQL", "the DSN is in " + a.State + "/ready.json"},
+		{"PostgreSQL", "the DSN is in " + a.State + "/ready.json, and the operated system's database too"},
 		{"metrics", a.Metrics},
 		{"sandbox", a.Sandbox},
 		{"log", log},

@@ -13,6 +13,7 @@ import (
 	temporallog "go.temporal.io/sdk/log"
 
 	"tejun/internal/dial"
+	"tejun/internal/operated"
 	"tejun/internal/records"
 	"tejun/worker/serve"
 )
@@ -29,6 +30,7 @@ type parts struct {
 	Temporal   client.Options
 	TaskQueue  string
 	Database   string // DSN
+	Operated   string // DSN of the operated system's own database; "" when it was not given
 	System     *description
 	AWS        aws.Config
 	UI         string        // address of the Temporal UI, "" if it is not known
@@ -56,6 +58,11 @@ func runWorker(ctx context.Context, p parts) (err error) {
 	if err := store.Migrate(ctx); err != nil {
 		return fmt.Errorf("%w; `worker migrate` does it with the owner's rights", err)
 	}
+	operates, err := operated.Open(p.Operated)
+	if err != nil {
+		return err
+	}
+	defer operates.Close()
 	measured, err := newMetrics(p.Log)
 	if err != nil {
 		return err
@@ -72,7 +79,7 @@ func runWorker(ctx context.Context, p parts) (err error) {
 
 	fatal := make(chan error, 1)
 	w, err := serve.New(serve.Options{
-		Client: c, AWS: p.AWS, System: p.System.Load, Records: store, TaskQueue: p.TaskQueue, UI: p.UI,
+		Client: c, AWS: p.AWS, System: p.System.Load, Records: store, Operated: operates, TaskQueue: p.TaskQueue, UI: p.UI,
 		Identity: identity(), StopWithin: p.StopWithin,
 		Fatal: func(err error) {
 			select {

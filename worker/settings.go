@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 
+	"tejun/internal/operated"
 	"tejun/internal/system"
 	"tejun/workflows"
 )
@@ -19,6 +20,7 @@ import (
 const (
 	envSystem    = "TEJUN_SYSTEM"
 	envDatabase  = "TEJUN_DATABASE_URL"
+	envOperated  = operated.Variable
 	envAWS       = "TEJUN_AWS"
 	envTaskQueue = "TEJUN_TASK_QUEUE"
 	envUI        = "TEJUN_UI_URL"
@@ -32,6 +34,9 @@ const defaultListen = ":9464"
 //nolint:gosec // the password in it is a placeholder
 const settingsHelp = `  TEJUN_SYSTEM         path of system.yaml, the description of the operated system (required)
   TEJUN_DATABASE_URL   PostgreSQL of the records: postgres://user:password@host:5432/tejun?sslmode=verify-full (required)
+  TEJUN_OPERATED_DATABASE_URL
+                       PostgreSQL of the operated system itself (the Aurora cluster), for the runbooks that read or mend
+                       its data; without it they end before any effect, and all others work
   TEJUN_AWS            "real": the account of the AWS SDK's usual settings, AWS_ENDPOINT_URL included;
                        "sandbox:DIR": the embedded sandbox with its state in DIR (required)
   TEJUN_TASK_QUEUE     Temporal task queue (default tejun)
@@ -46,6 +51,7 @@ type settings struct {
 	Temporal  client.Options
 	System    *description
 	Database  string
+	Operated  string // "" when no runbook that needs it is used
 	AWS       awsChoice
 	TaskQueue string
 	UI        string
@@ -78,13 +84,16 @@ func readSettings(env envconfig.EnvLookup) (settings, error) {
 		v, _ := env.LookupEnv(name)
 		return strings.TrimSpace(v)
 	}
-	s := settings{TaskQueue: get(envTaskQueue), UI: get(envUI), Listen: get(envListen), Database: get(envDatabase)}
+	s := settings{TaskQueue: get(envTaskQueue), UI: get(envUI), Listen: get(envListen), Database: get(envDatabase), Operated: get(envOperated)}
 	if s.TaskQueue == "" {
 		s.TaskQueue = workflows.TaskQueue
 	}
 	s.readTemporal(env, &wrong)
 	described := s.readSystem(get(envSystem), get(envSiteURL), &wrong)
 	s.readDatabase(&wrong)
+	if _, err := operated.Open(s.Operated); err != nil {
+		wrong.add(envOperated, "%v", err)
+	}
 	s.readAWS(get(envAWS), described, &wrong)
 	if u, err := url.Parse(s.UI); s.UI != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		wrong.add(envUI, "%q is no address of a web page: write it like https://temporal.example.jp", s.UI)

@@ -64,6 +64,7 @@ func TestSettingsRefuseWhatIsWrongAndSayWhatToDo(t *testing.T) {
 		says            []string
 	}{
 		"no such description":     {envSystem, "/nowhere/system.yaml", []string{envSystem, "no such file"}},
+		"operated database wrong": {envOperated, "postgres://gzs:hunter2@host:port/gzs", []string{envOperated, "write postgres://"}},
 		"no database address":     {envDatabase, "postgres://tejun:hunter2@host:port/tejun", []string{envDatabase, "write postgres://"}},
 		"an unknown AWS":          {envAWS, "moon", []string{envAWS, `"moon"`, "real", "sandbox:DIR"}},
 		"a sandbox without place": {envAWS, "sandbox:", []string{envAWS, "sandbox:DIR"}},

@@ -19,6 +19,9 @@ var (
 	s3         *activities.S3
 	ecs        *activities.ECS
 	rds        *activities.RDS
+	rdsCopies  *activities.RDSCopies
+	operated   *activities.Operated
+	repairs    *activities.Repairs
 	cloudWatch *activities.CloudWatch
 	scheduler  *activities.Scheduler
 	site       *activities.Site

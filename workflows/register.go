@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"tejun/internal/calendar"
+	"tejun/internal/repair"
 	"tejun/internal/system"
 	"tejun/workflows/runbook"
 )
@@ -31,7 +32,9 @@ type Runbook struct {
 // All lists the runbooks in the order of the seed's rows.
 func All() []Runbook {
 	return []Runbook{
+		{Spec: backup, Example: "examples/backup.json", Check: checkBackup, Workflow: Backup},
 		{Spec: plannedOutage, Example: "examples/planned-outage.json", Check: checkPlannedOutage, Workflow: PlannedOutage},
+		{Spec: dataRepair, Example: "examples/data-repair.json", Check: checkDataRepair, Workflow: DataRepair},
 	}
 }
 
@@ -68,5 +71,29 @@ func checkPlannedOutage(raw []byte, sys *system.System, cal *calendar.Calendar, 
 		return fmt.Errorf("window.end: %w", err)
 	}
 	_, err = sys.ResolveOutage(in.request(start, end), cal, now)
+	return err
+}
+
+func checkBackup(raw []byte, sys *system.System, _ *calendar.Calendar, _ time.Time) error {
+	var in BackupInput
+	if err := runbook.DecodeStrict(raw, &in); err != nil {
+		return err
+	}
+	if err := in.Validate(); err != nil {
+		return err
+	}
+	_, err := sys.ResolveDatabase(in.request())
+	return err
+}
+
+func checkDataRepair(raw []byte, sys *system.System, _ *calendar.Calendar, now time.Time) error {
+	var in DataRepairInput
+	if err := runbook.DecodeStrict(raw, &in); err != nil {
+		return err
+	}
+	if err := in.Validate(); err != nil {
+		return err
+	}
+	_, err := repair.Resolve(sys, in.request(), now)
 	return err
 }

@@ -52,9 +52,15 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 			workflows.Register(replayer)
 			require.NoError(t, replay(t, replayer, file))
 		})
-		paths[strings.Split(filepath.Base(file), ".")[1]] = true
+		paths[strings.Join(strings.Split(filepath.Base(file), ".")[:2], ".")] = true
 	}
 	for _, path := range []string{"approve", "refused-then-reject", "expire", "hold-and-retry", "rollback", "undo-held", "cancel", "cancel-by-person", "extend-and-return"} {
+		require.True(t, paths["PlannedOutage."+path], "no history of the path %q", path)
+	}
+	for _, path := range []string{
+		"Backup.backup", "Backup.delete", "Backup.check-missing", "Backup.restore-test", "Backup.restore-rollback",
+		"DataRepair.approve", "DataRepair.reject", "DataRepair.drift", "DataRepair.other-rows",
+	} {
 		require.True(t, paths[path], "no history of the path %q", path)
 	}
 }

@@ -97,7 +97,7 @@ func startWorkers(stack *devstack.Stack) error {
 	if err != nil {
 		return err
 	}
-	w, err := serve.New(serve.Options{Client: stack.Client, AWS: cfg, System: stack.Source.System, Records: stack.Records})
+	w, err := serve.New(serve.Options{Client: stack.Client, AWS: cfg, System: stack.Source.System, Records: stack.Records, Operated: stack.Operated})
 	if err != nil {
 		return err
 	}

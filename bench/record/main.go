@@ -69,7 +69,7 @@ func record(out, version string) (err error) {
 	if err != nil {
 		return err
 	}
-	w, err := serve.New(serve.Options{Client: stack.Client, AWS: cfg, System: stack.Source.System, Records: stack.Records})
+	w, err := serve.New(serve.Options{Client: stack.Client, AWS: cfg, System: stack.Source.System, Records: stack.Records, Operated: stack.Operated})
 	if err != nil {
 		return err
 	}
@@ -77,21 +77,33 @@ func record(out, version string) (err error) {
 		return err
 	}
 	defer w.Stop()
-	for _, t := range plannedOutage {
-		path := filepath.Join(out, "PlannedOutage."+t.name+"."+version+".json")
-		if _, err := os.Stat(path); err == nil {
-			fmt.Println("kept    ", path)
-			continue
+	for _, show := range []struct {
+		runbook string
+		takes   []take
+	}{{"PlannedOutage", plannedOutage}, {"Backup", backup}, {"DataRepair", dataRepair}} {
+		for _, t := range show.takes {
+			path := filepath.Join(out, show.runbook+"."+t.name+"."+version+".json")
+			if err := one(ctx, &stage{Stack: stack, id: "record-" + show.runbook + "-" + t.name}, t, path); err != nil {
+				return fmt.Errorf("%s, take %s: %w", show.runbook, t.name, err)
+			}
 		}
-		s := &stage{Stack: stack, id: "record-" + t.name}
-		if err := t.play(ctx, s); err != nil {
-			return fmt.Errorf("take %s: %w", t.name, err)
-		}
-		if err := write(ctx, stack.Client, s.id, path); err != nil {
-			return fmt.Errorf("take %s: %w", t.name, err)
-		}
-		fmt.Println("recorded", path)
 	}
+	return nil
+}
+
+// one plays a take and writes its history, unless there is one.
+func one(ctx context.Context, s *stage, t take, path string) error {
+	if _, err := os.Stat(path); err == nil {
+		fmt.Println("kept    ", path)
+		return nil
+	}
+	if err := t.play(ctx, s); err != nil {
+		return err
+	}
+	if err := write(ctx, s.Client, s.id, path); err != nil {
+		return err
+	}
+	fmt.Println("recorded", path)
 	return nil
 }
 
@@ -105,6 +117,12 @@ func write(ctx context.Context, c client.Client, id, path string) error {
 		return err
 	}
 	return os.WriteFile(path, append(text, '\n'), 0o644) //nolint:gosec // a file of the repository
+}
+
+// start starts a run of a runbook.
+func (s *stage) start(ctx context.Context, name string, in any) error {
+	_, err := scene.Begin(ctx, s.Client, name, s.id, in)
+	return err
 }
 
 // begin starts an outage whose window begins in a moment.

@@ -65,7 +65,7 @@ func measure(runs, together int) (err error) {
 	if err != nil {
 		return err
 	}
-	w, err := serve.New(serve.Options{Client: stack.Client, AWS: cfg, System: stack.Source.System, Records: stack.Records})
+	w, err := serve.New(serve.Options{Client: stack.Client, AWS: cfg, System: stack.Source.System, Records: stack.Records, Operated: stack.Operated})
 	if err != nil {
 		return err
 	}

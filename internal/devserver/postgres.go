@@ -28,12 +28,16 @@ const (
 type PostgresOptions struct {
 	Dir   string       // state folder, made if it is missing: the cluster, its password, its log
 	Port  int          // on 127.0.0.1; 0 takes a free one
+	Name  string       // of the database; "" means "tejun"
 	Log   func(string) // progress in words; nil drops it
 	Tests bool         // do not wait for the disk: faster, but a power cut may cost the data
+	// Archive keeps every finished piece of the write-ahead log, so that a backup can be brought to any later moment; see Backup.
+	Archive bool
 }
 
 // Postgres is a running private cluster.
 type Postgres struct {
+	cluster  cluster
 	process  *process
 	dsn      string
 	stopOnce sync.Once
@@ -62,7 +66,8 @@ func StartPostgres(ctx context.Context, o PostgresOptions) (_ *Postgres, err err
 		}
 	}()
 
-	c := cluster{dir: o.Dir, data: filepath.Join(o.Dir, "data"), tests: o.Tests, log: o.Log}
+	p.cluster = cluster{dir: o.Dir, data: filepath.Join(o.Dir, "data"), database: o.Name, tests: o.Tests, archives: o.Archive, log: o.Log}
+	c := &p.cluster
 	if err := c.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("start PostgreSQL in %s: %w", o.Dir, err)
 	}
@@ -71,7 +76,7 @@ func StartPostgres(ctx context.Context, o PostgresOptions) (_ *Postgres, err err
 		if err != nil {
 			return nil, fmt.Errorf("start PostgreSQL: %w", err)
 		}
-		p.dsn = c.dsn(port, postgresDatabase)
+		p.dsn = c.dsn(port, c.name())
 		p.process, err = c.start(ctx, port)
 		if err == nil {
 			return p, nil
@@ -104,7 +109,9 @@ func (p *Postgres) Stop() error {
 // cluster is a private cluster on disk.
 type cluster struct {
 	dir, data string
+	database  string // "" means postgresDatabase
 	tests     bool
+	archives  bool
 	log       func(string)
 	binaries  binaries
 	rights    rights
@@ -174,6 +181,13 @@ func (c *cluster) madeBy() (made bool, major int, err error) {
 	return false, 0, nil
 }
 
+func (c *cluster) name() string {
+	if c.database == "" {
+		return postgresDatabase
+	}
+	return c.database
+}
+
 func (c *cluster) passwordFile() string { return filepath.Join(c.dir, "password") }
 
 func (c *cluster) writePassword() (string, error) {
@@ -235,6 +249,12 @@ func (c *cluster) start(ctx context.Context, port int) (*process, error) {
 	if c.tests {
 		settings = append(settings, "fsync=off", "synchronous_commit=off", "full_page_writes=off")
 	}
+	if c.archives {
+		if err := c.makeArchive(); err != nil {
+			return nil, err
+		}
+		settings = append(settings, "archive_mode=on", "archive_command="+archiveCommand)
+	}
 	args := []string{"-D", c.data}
 	for _, s := range settings {
 		args = append(args, "-c", s)
@@ -256,7 +276,7 @@ func (c *cluster) await(ctx context.Context, p *process, port int) error {
 	for {
 		conn, err := pgx.Connect(ctx, c.dsn(port, "postgres"))
 		if err == nil {
-			return errors.Join(ensureDatabase(ctx, conn), conn.Close(ctx))
+			return errors.Join(c.ensureDatabase(ctx, conn), conn.Close(ctx))
 		}
 		select {
 		case <-p.ended:
@@ -279,14 +299,14 @@ func (c *cluster) whyEnded(p *process, port int) error {
 	return fmt.Errorf("it ended at once (%v); if the cluster in %s is damaged, restore it, or move the folder away to begin anew. It said: %s", p.how(), c.data, said)
 }
 
-func ensureDatabase(ctx context.Context, conn *pgx.Conn) error {
+func (c *cluster) ensureDatabase(ctx context.Context, conn *pgx.Conn) error {
 	var there bool
-	err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)`, postgresDatabase).Scan(&there)
+	err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)`, c.name()).Scan(&there)
 	if err == nil && !there {
-		_, err = conn.Exec(ctx, `CREATE DATABASE `+postgresDatabase)
+		_, err = conn.Exec(ctx, `CREATE DATABASE `+pgx.Identifier{c.name()}.Sanitize()) //nolint:misspell // pgx spells it so
 	}
 	if err != nil {
-		return fmt.Errorf("make the database %s: %w", postgresDatabase, err)
+		return fmt.Errorf("make the database %s: %w", c.name(), err)
 	}
 	return nil
 }

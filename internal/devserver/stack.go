@@ -5,18 +5,22 @@ import (
 	"errors"
 	"path/filepath"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
-// Options say where PostgreSQL and Temporal live together. Ports are on 127.0.0.1; 0 takes a free one.
+// Options say where PostgreSQL and Temporal live together, and the operated system's own PostgreSQL beside them. Ports are on 127.0.0.1; 0 takes a free one.
 type Options struct {
-	Dir            string // state folder; PostgreSQL is in postgres/, Temporal in temporal/ below it
+	Dir            string // state folder; PostgreSQL is in postgres/, Temporal in temporal/, the operated system's in database/ below it
 	PostgresPort   int
+	DatabasePort   int
 	TemporalPort   int
 	UIPort         int
 	MetricsPort    int          // Temporal's own metrics
 	TemporalBinary string       // see TemporalOptions.Binary
 	NoPostgres     bool         // a PostgreSQL elsewhere is used
 	NoTemporal     bool         // a Temporal elsewhere is used
+	NoDatabase     bool         // the operated system has no database here
 	Tests          bool         // faster and forgetful: no waiting for the disk, Temporal in memory
 	Headless       bool         // no Temporal UI
 	Log            func(string) // progress in words, called from several goroutines, one at a time; nil drops it
@@ -26,9 +30,10 @@ type Options struct {
 type Stack struct {
 	Postgres *Postgres
 	Temporal *Temporal
+	Database *Postgres // of the operated system; see StartDatabase
 }
 
-// Start starts both at the same time and returns when both answer. If one fails the other is stopped. ctx limits the start
+// Start starts all at the same time and returns when all answer. If one fails the others are stopped. ctx limits the start
 // only; call Stop.
 func Start(ctx context.Context, o Options) (*Stack, error) {
 	var one sync.Mutex
@@ -39,51 +44,46 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 			o.Log(text)
 		}
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	// What one failure makes of the others is only its consequence.
+	starting, ctx := errgroup.WithContext(ctx)
 	var s Stack
-	var postgresErr, temporalErr error
-	var wg sync.WaitGroup
 	if !o.NoPostgres {
-		wg.Go(func() {
-			s.Postgres, postgresErr = StartPostgres(ctx, PostgresOptions{Dir: filepath.Join(o.Dir, "postgres"), Port: o.PostgresPort, Tests: o.Tests, Log: log})
-			if postgresErr != nil {
-				cancel() // do not build for minutes what is not needed any more
-			}
+		starting.Go(func() (err error) {
+			s.Postgres, err = StartPostgres(ctx, PostgresOptions{Dir: filepath.Join(o.Dir, "postgres"), Port: o.PostgresPort, Tests: o.Tests, Log: log})
+			return err
+		})
+	}
+	if !o.NoDatabase {
+		starting.Go(func() (err error) {
+			s.Database, err = StartDatabase(ctx, PostgresOptions{Dir: filepath.Join(o.Dir, "database"), Port: o.DatabasePort, Tests: o.Tests, Log: log})
+			return err
 		})
 	}
 	if !o.NoTemporal {
-		wg.Go(func() {
-			s.Temporal, temporalErr = StartTemporal(ctx, TemporalOptions{
+		starting.Go(func() (err error) {
+			s.Temporal, err = StartTemporal(ctx, TemporalOptions{
 				Dir: filepath.Join(o.Dir, "temporal"), Port: o.TemporalPort, UIPort: o.UIPort, MetricsPort: o.MetricsPort,
 				Binary: o.TemporalBinary, InMemory: o.Tests, Headless: o.Headless, Log: log,
 			})
-			if temporalErr != nil {
-				cancel()
-			}
+			return err
 		})
 	}
-	wg.Wait()
-	if postgresErr != nil && errors.Is(temporalErr, context.Canceled) {
-		temporalErr = nil // only the consequence
-	}
-	if temporalErr != nil && errors.Is(postgresErr, context.Canceled) {
-		postgresErr = nil
-	}
-	if err := errors.Join(postgresErr, temporalErr); err != nil {
+	if err := starting.Wait(); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
 	return &s, nil
 }
 
-// Stop stops Temporal, then PostgreSQL. Stop workers first. Calling it again is harmless.
+// Stop stops Temporal, then the databases. Stop workers first. Calling it again is harmless.
 func (s *Stack) Stop() error {
 	var errs []error
 	if s.Temporal != nil {
 		errs = append(errs, s.Temporal.Stop())
 	}
-	if s.Postgres != nil {
-		errs = append(errs, s.Postgres.Stop())
+	for _, server := range []*Postgres{s.Database, s.Postgres} {
+		if server != nil {
+			errs = append(errs, server.Stop())
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -45,7 +45,7 @@ func needed(sys *system.System, passedRoles []string) []grant {
 	if at := strings.LastIndex(sender, "@"); at >= 0 {
 		sender = strings.TrimRight(sender[at+1:], ">")
 	}
-	grants := []grant{
+	grants := append([]grant{
 		{[]string{"cloudfront:GetDistribution", "cloudfront:GetDistributionConfig", "cloudfront:UpdateDistribution", "cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"},
 			[]string{arn("cloudfront", "", "distribution/"+sys.Distribution.ID)}},
 		{[]string{"wafv2:GetWebACL", "wafv2:UpdateWebACL"}, []string{arn("wafv2", globalRegion, "global/webacl/"+sys.WAF.WebACLName+"/"+sys.WAF.WebACLID)}},
@@ -61,6 +61,34 @@ func needed(sys *system.System, passedRoles []string) []grant {
 		{[]string{"ses:SendEmail"}, []string{arn("ses", region, "identity/"+sender)}},
 		// UpdateSchedule hands the target's role over again, so it needs the right to do so.
 		{[]string{"iam:PassRole"}, passedRoles},
+	}, databaseGrants(sys)...)
+	return grants
+}
+
+// databaseGrants are those of backups, restores and repairs, as far as the description has them.
+func databaseGrants(sys *system.System) []grant {
+	arn := func(region, rest string) string {
+		return fmt.Sprintf("arn:aws:rds:%s:%s:%s", region, sys.AWS.Account, rest)
+	}
+	var grants []grant
+	home, cluster := sys.AWS.Region, arn(sys.AWS.Region, "cluster:"+sys.Database.Cluster)
+	if prefix := sys.Database.Backup.Prefix; prefix != "" {
+		snapshots := []string{arn(home, "cluster-snapshot:"+prefix+"-*"), arn(sys.AWS.DRRegion, "cluster-snapshot:"+prefix+"-*")}
+		grants = append(grants,
+			grant{[]string{"rds:CreateDBClusterSnapshot", "rds:AddTagsToResource", "rds:DeleteDBClusterSnapshot", "rds:CopyDBClusterSnapshot"}, snapshots},
+			grant{[]string{"kms:CreateGrant", "kms:DescribeKey"}, []string{sys.Database.Backup.DRKMSKey}})
+	}
+	if prefix := sys.Database.Restore.Prefix; prefix != "" {
+		temporary := []string{arn(home, "cluster:"+prefix+"-*")}
+		grants = append(grants,
+			grant{[]string{"rds:RestoreDBClusterFromSnapshot", "rds:RestoreDBClusterToPointInTime", "rds:DeleteDBCluster", "rds:DescribeDBClusters"}, temporary},
+			grant{[]string{"rds:RestoreDBClusterToPointInTime"}, []string{cluster}},
+			grant{[]string{"rds:CreateDBInstance", "rds:DeleteDBInstance", "rds:DescribeDBInstances"}, []string{arn(home, "db:"+prefix+"-*")}})
+	}
+	if bucket := sys.Repairs.Bucket; bucket != "" {
+		grants = append(grants,
+			grant{[]string{"s3:ListBucket"}, []string{"arn:aws:s3:::" + bucket}},
+			grant{[]string{"s3:GetObject", "s3:PutObject"}, []string{"arn:aws:s3:::" + bucket + "/" + sys.Repairs.Prefix + "*"}})
 	}
 	return grants
 }

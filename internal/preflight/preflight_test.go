@@ -82,5 +82,5 @@ func TestDeniedCallsAreFoundBeforeARunNeedsThem(t *testing.T) {
 	for _, f := range Run(t.Context(), cfg, load()).Problems() {
 		found[f.Resource] = f.State
 	}
-	assert.Equal(t, map[string]State{"ses:SendEmail": Denied, "gzs-infra-db": Denied}, found)
+	assert.Equal(t, map[string]State{"ses:SendEmail": Denied, "gzs-infra-db": Denied, "rds:DescribeDBClusters": Denied}, found)
 }

@@ -40,6 +40,9 @@ func (s *Sandbox) Configure(cfg *aws.Config) {
 		if err := stack.Initialize.Add(middleware.InitializeMiddlewareFunc("SandboxInput", keepInput), middleware.After); err != nil { //nolint:misspell // smithy spells it so
 			return err
 		}
+		if _, sends := stack.Deserialize.Get("OperationDeserializer"); !sends { // it only signs, for a call within a call
+			return nil
+		}
 		return stack.Deserialize.Insert(middleware.DeserializeMiddlewareFunc("SandboxAnswer", s.answer), "OperationDeserializer", middleware.Before)
 	})
 }

@@ -29,12 +29,13 @@ type Sandbox struct {
 	// Clock tells the time; time.Now by default. Set it before the first call.
 	Clock func() time.Time
 
-	dir   string
-	mu    sync.Mutex // guards everything below; the file lock guards against other processes
-	log   *logFile
-	state state
-	tail  []Entry // the newest journal entries, for the overview page
-	wrote int     // mails that are known to exist as files
+	dir       string
+	databases Databases  // guarded by mu
+	mu        sync.Mutex // guards everything below; the file lock guards against other processes
+	log       *logFile
+	state     state
+	tail      []Entry // the newest journal entries, for the overview page
+	wrote     int     // mails that are known to exist as files
 }
 
 // settings is the resource that holds what the sandbox as a whole was told.

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -40,7 +41,15 @@ func (s *Sandbox) Seed(ctx context.Context, sys *system.System) error {
 }
 
 func seedBuckets(c *call, sys *system.System) error {
-	return c.put(bucketKind+"/"+sys.Maintenance.Bucket, bucket{Name: sys.Maintenance.Bucket, Region: sys.AWS.Region})
+	for _, name := range []string{sys.Maintenance.Bucket, sys.Repairs.Bucket} {
+		if name == "" {
+			continue
+		}
+		if err := c.put(bucketKind+"/"+name, bucket{Name: name, Region: sys.AWS.Region}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func seedECS(c *call, sys *system.System) error {
@@ -65,12 +74,18 @@ func seedECS(c *call, sys *system.System) error {
 
 func seedDatabase(c *call, sys *system.System) error {
 	id := strings.ToLower(sys.Database.Cluster)
-	return c.put(dbClusterKey(&id), DBCluster{
+	err := c.put(c.regional(dbClusterKind, sys.AWS.Region, id), DBCluster{
 		ID: id, Region: sys.AWS.Region, ResourceID: hashID("cluster-", id), Status: "available", Created: c.at,
 		ARN: arn("rds", sys.AWS.Region, sys.AWS.Account, "cluster:"+id), Engine: "aurora-postgresql", EngineVersion: "16.6", Master: "postgres",
 		KMSKey: arn("kms", sys.AWS.Region, sys.AWS.Account, "key/00000000-5a9d-4b0c-8d00-000000000001"),
 		Tags:   []rds.Tag{{Key: ptr("system"), Value: ptr(sys.ID)}},
 	})
+	for _, name := range []string{id + "-1", id + "-2"} {
+		err = errors.Join(err, c.put(c.regional(dbInstanceKind, sys.AWS.Region, name), DBInstance{
+			ID: name, Region: sys.AWS.Region, ARN: arn("rds", sys.AWS.Region, sys.AWS.Account, "db:"+name), Cluster: id, Class: "db.serverless", Created: c.at,
+		}))
+	}
+	return err
 }
 
 func seedAlarms(c *call, sys *system.System) error {
@@ -116,6 +131,8 @@ func seedRole(c *call, sys *system.System) error {
 			"wafv2:GetWebACL", "wafv2:UpdateWebACL", "wafv2:GetIPSet", "wafv2:ListWebACLs", "wafv2:ListIPSets",
 			"ecs:DescribeClusters", "ecs:DescribeServices", "ecs:UpdateService",
 			"rds:DescribeDBClusters", "rds:CreateDBClusterSnapshot", "rds:DescribeDBClusterSnapshots", "rds:ListTagsForResource", "rds:AddTagsToResource",
+			"rds:CopyDBClusterSnapshot", "rds:DeleteDBClusterSnapshot", "rds:RestoreDBClusterFromSnapshot", "rds:RestoreDBClusterToPointInTime",
+			"rds:DescribeDBInstances", "rds:CreateDBInstance", "rds:DeleteDBInstance", "rds:DeleteDBCluster", "kms:CreateGrant", "kms:DescribeKey",
 			"cloudwatch:DescribeAlarms", "cloudwatch:DisableAlarmActions", "cloudwatch:EnableAlarmActions",
 			"scheduler:GetSchedule", "scheduler:UpdateSchedule", "scheduler:ListSchedules", "iam:PassRole",
 			"ses:SendEmail", "ses:GetAccount", "ses:GetEmailIdentity", "ses:GetConfigurationSet",

@@ -49,19 +49,20 @@ func (st *state) apply(rec record) {
 
 // call is one operation on the state: it sees the state with its own changes, which reach the log together or not at all.
 type call struct {
-	ctx      context.Context
-	state    *state
-	at       time.Time
-	region   string // that the client is in
-	stale    bool   // see every resource as it was before its last change
-	resource string // what the journal names, when the input does not say it
-	puts     map[string]json.RawMessage
-	dels     []string
-	effect   bool
+	ctx       context.Context
+	databases Databases
+	state     *state
+	at        time.Time
+	region    string // that the client is in
+	stale     bool   // see every resource as it was before its last change
+	resource  string // what the journal names, when the input does not say it
+	puts      map[string]json.RawMessage
+	dels      []string
+	effect    bool
 }
 
 func (s *Sandbox) newCall(ctx context.Context) *call {
-	return &call{ctx: ctx, state: &s.state, at: s.Clock().UTC(), puts: map[string]json.RawMessage{}}
+	return &call{ctx: ctx, databases: s.databases, state: &s.state, at: s.Clock().UTC(), puts: map[string]json.RawMessage{}}
 }
 
 func (c *call) raw(key string) json.RawMessage {

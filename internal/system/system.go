@@ -29,8 +29,9 @@ type System struct {
 	WAF           WAF            `yaml:"waf"`
 	ECS           ECS            `yaml:"ecs"`
 	Database      Database       `yaml:"database"`
-	Alarms        []string       `yaml:"alarms"` // CloudWatch alarm names, muted during an outage
-	Jobs          []Job          `yaml:"jobs"`   // EventBridge Scheduler schedules, paused during an outage
+	Alarms        []string       `yaml:"alarms"`  // CloudWatch alarm names, muted during an outage
+	Jobs          []Job          `yaml:"jobs"`    // EventBridge Scheduler schedules, paused during an outage
+	Repairs       Repairs        `yaml:"repairs"` // may be left out; then data repairs are refused
 	Mail          Mail           `yaml:"mail"`
 	Organisations []Organisation `yaml:"organisations"`
 	People        []Person       `yaml:"people"`
@@ -43,6 +44,8 @@ type System struct {
 	BusinessHours BusinessHours  `yaml:"businessHours"`
 	Retention     Retention      `yaml:"retention"`
 	Schedules     []Schedule     `yaml:"schedules"` // Temporal Schedules that start runbooks
+
+	Folder string // that the file lies in; folders that it names are relative to it
 }
 
 // Name is what people call something, in Japanese and English.
@@ -110,8 +113,10 @@ type Service struct {
 
 // Database is the Aurora cluster.
 type Database struct {
-	Cluster        string `yaml:"cluster"`
-	SnapshotPrefix string `yaml:"snapshotPrefix"`
+	Cluster        string          `yaml:"cluster"`
+	SnapshotPrefix string          `yaml:"snapshotPrefix"`
+	Backup         DatabaseBackup  `yaml:"backup"`  // may be left out; then the runbooks that need it refuse
+	Restore        DatabaseRestore `yaml:"restore"` // likewise
 }
 
 // Job is an EventBridge Scheduler schedule.

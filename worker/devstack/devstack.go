@@ -1,5 +1,5 @@
-// Package devstack is a whole operated system on one machine: Temporal, PostgreSQL, the AWS sandbox and the simulated
-// public site. `worker dev`, the integration tests and the benchmarks start it; the worker itself is not part of it, so
+// Package devstack is a whole operated system on one machine: Temporal, PostgreSQL, the AWS sandbox, the operated system's
+// own database and the simulated public site. `worker dev`, the integration tests and the benchmarks start it; the worker itself is not part of it, so
 // that it can be killed alone.
 package devstack
 
@@ -16,8 +16,10 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 
+	"tejun/internal/aurora"
 	"tejun/internal/devserver"
 	"tejun/internal/dial"
+	"tejun/internal/operated"
 	"tejun/internal/records"
 	"tejun/internal/sandbox"
 	"tejun/internal/site"
@@ -31,6 +33,7 @@ type Options struct {
 	TemporalPort int          //
 	UIPort       int          //
 	PostgresPort int          //
+	DatabasePort int          // of the operated system's own PostgreSQL
 	SitePort     int          //
 	TimeScale    float64      // of the sandbox, see sandbox.SetTimeScale; negative keeps what it has
 	Tests        bool         // nothing needs to survive a power cut: Temporal in memory, PostgreSQL without waiting for the disk
@@ -40,12 +43,14 @@ type Options struct {
 
 // Stack is what was started.
 type Stack struct {
-	Servers *devserver.Stack
-	Client  client.Client
-	Records *records.Store
-	Sandbox *sandbox.Sandbox
-	Source  *system.Source // the description, with the simulated site's address in it
-	SiteURL string
+	Servers  *devserver.Stack
+	Client   client.Client
+	Records  *records.Store
+	Operated *operated.Database // the operated system's own database
+	Sandbox  *sandbox.Sandbox
+	Aurora   *aurora.Servers // what runs behind the sandbox's RDS
+	Source   *system.Source  // the description, with the simulated site's address in it
+	SiteURL  string
 
 	site *http.Server
 }
@@ -81,9 +86,16 @@ func Start(ctx context.Context, o Options) (s *Stack, err error) {
 	s.site = &http.Server{Handler: site.New(s.Sandbox, sys), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = s.site.Serve(listener) }() // returns when Stop closes it
 	s.Servers, err = devserver.Start(ctx, devserver.Options{
-		Dir: o.Dir, TemporalPort: o.TemporalPort, UIPort: o.UIPort, PostgresPort: o.PostgresPort, Tests: o.Tests, Log: say,
+		Dir: o.Dir, TemporalPort: o.TemporalPort, UIPort: o.UIPort, PostgresPort: o.PostgresPort, DatabasePort: o.DatabasePort,
+		Tests: o.Tests, Log: say,
 	})
 	if err != nil {
+		return nil, err
+	}
+	if s.Aurora, err = aurora.Serve(s.Sandbox, sys, s.Servers.Database, aurora.Options{Dir: filepath.Join(o.Dir, "aurora"), Tests: o.Tests, Log: say}); err != nil {
+		return nil, err
+	}
+	if s.Operated, err = operated.Open(s.Servers.Database.DSN()); err != nil {
 		return nil, err
 	}
 	if s.Records, err = records.Open(ctx, s.Servers.Postgres.DSN()); err != nil {
@@ -135,8 +147,12 @@ func (s *Stack) Stop() error {
 	if s.Records != nil {
 		s.Records.Close()
 	}
+	s.Operated.Close()
 	if s.site != nil {
 		failed = errors.Join(failed, s.site.Close())
+	}
+	if s.Aurora != nil {
+		failed = errors.Join(failed, s.Aurora.Close())
 	}
 	if s.Servers != nil {
 		failed = errors.Join(failed, s.Servers.Stop())

@@ -13,6 +13,7 @@ import (
 
 	"tejun/activities"
 	"tejun/internal/calendar"
+	"tejun/internal/operated"
 	"tejun/internal/records"
 	"tejun/internal/system"
 	"tejun/workflows"
@@ -24,11 +25,12 @@ type Options struct {
 	AWS        aws.Config
 	System     func() (*system.System, error) // read anew at each use
 	Records    *records.Store
-	TaskQueue  string        // "" means workflows.TaskQueue
-	UI         string        // address of the Temporal UI, for links in mail; "" for none
-	Identity   string        // how the worker shows in the Temporal UI; "" for the SDK's own
-	StopWithin time.Duration // how long running activities may take to end; what takes longer is done again elsewhere
-	Fatal      func(error)   // called when the worker cannot go on; nil logs it
+	Operated   *operated.Database // the operated system's own database; nil: runbooks that need it are refused
+	TaskQueue  string             // "" means workflows.TaskQueue
+	UI         string             // address of the Temporal UI, for links in mail; "" for none
+	Identity   string             // how the worker shows in the Temporal UI; "" for the SDK's own
+	StopWithin time.Duration      // how long running activities may take to end; what takes longer is done again elsewhere
+	Fatal      func(error)        // called when the worker cannot go on; nil logs it
 }
 
 // New builds the worker. It does not start it.
@@ -37,7 +39,7 @@ func New(o Options) (worker.Worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the calendar that is shipped with the program: %w", err)
 	}
-	set, err := activities.New(activities.Deps{Config: o.AWS, System: o.System, Calendar: japan, Records: o.Records, UI: o.UI})
+	set, err := activities.New(activities.Deps{Config: o.AWS, System: o.System, Calendar: japan, Records: o.Records, Operated: o.Operated, UI: o.UI})
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,8 @@ var (
 	Read = Policy{attempt: 30 * time.Second, attempts: 8, first: 500 * time.Millisecond, longest: 10 * time.Second}
 	// Change alters something that its activity can look at again, so it is safe to repeat.
 	Change = Policy{attempt: time.Minute, attempts: 6, first: time.Second, longest: 20 * time.Second}
+	// Mend changes data in one transaction that is done once: locks may have to be waited for.
+	Mend = Policy{attempt: 15 * time.Minute, attempts: 6, first: time.Second, longest: 30 * time.Second}
 	// Send does what cannot be looked at again: its activity keeps an intent and never repeats on a doubt.
 	Send = Policy{attempt: time.Minute, attempts: 4, first: 2 * time.Second, longest: 30 * time.Second}
 	// Settle waits until AWS has finished: CloudFront up to 35 minutes, RDS 30, ECS 10.

@@ -14,3 +14,6 @@ func JapaneseTime(t time.Time) string {
 	days := [...]string{"日", "月", "火", "水", "木", "金", "土"}
 	return t.Format("2006年1月2日") + "(" + days[t.Weekday()] + ") " + t.Format("15:04")
 }
+
+// Day writes a moment's day in Japan for names: "20270123".
+func Day(t time.Time) string { return t.In(jst).Format("20060102") }

@@ -40,6 +40,13 @@ func Start(ctx context.Context, c client.Client, id string, in any) (client.Work
 	}, "PlannedOutage", in)
 }
 
+// Begin starts a run of any runbook.
+func Begin(ctx context.Context, c client.Client, runbook, id string, in any) (client.WorkflowRun, error) {
+	return c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: id, TaskQueue: workflows.TaskQueue, WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+	}, runbook, in)
+}
+
 // Status asks a run for its status.
 func Status(ctx context.Context, c client.Client, id string) (runbook.Status, error) {
 	var s runbook.Status

@@ -1,0 +1,445 @@
+package activities
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"tejun/internal/records"
+	"tejun/internal/repair"
+	"tejun/internal/system"
+)
+
+// Repair names an approved template and gives its parameters.
+type Repair struct {
+	Operation    string            `json:"operation"`
+	Template     string            `json:"template"`
+	TemplateHash string            `json:"templateHash"` // that was resolved; a template that was edited since is refused
+	Parameters   map[string]string `json:"parameters"`
+}
+
+// RepairPreview runs a repair on a restored copy.
+type RepairPreview struct {
+	Repair
+	Cluster string `json:"cluster"` // the restored one
+}
+
+// RepairPlan is what a repair does to the rows. The hashes are SHA-256, in hex, of all rows in the order of their keys.
+type RepairPlan struct {
+	Rows       int            `json:"rows"`
+	BeforeHash string         `json:"beforeHash"`
+	AfterHash  string         `json:"afterHash"`
+	UndoHash   string         `json:"undoHash"` // of the undo script
+	Samples    []RepairSample `json:"samples"`
+}
+
+// RepairSample is one row before and after, with those columns only that the template lets people see.
+type RepairSample struct {
+	Before json.RawMessage `json:"before,omitempty"`
+	After  json.RawMessage `json:"after,omitempty"`
+}
+
+// RepairChange carries an approved repair out, or looks whether it has been.
+type RepairChange struct {
+	Repair
+	Plan   RepairPlan `json:"plan"`
+	Digest string     `json:"digest"` // of the approved plan, for the ledger
+}
+
+// RepairDone is what the ledger says.
+type RepairDone struct {
+	Rows int `json:"rows"`
+}
+
+// mostSamples is how many rows a plan shows.
+const mostSamples = 5
+
+// Repairs mends data by approved statements.
+type Repairs struct {
+	operated *Operated
+	records  operatedStore
+	system   func() (*system.System, error)
+}
+
+// repairRows is the rows of a repair, as JSON in the order of the key.
+type repairRows struct {
+	Before []string `json:"before"`
+	After  []string `json:"after"`
+}
+
+// template loads the template and makes sure that it is the one that people saw.
+func (a *Repairs) template(in Repair) (*repair.Template, error) {
+	if err := checkOperation(in.Operation); err != nil {
+		return nil, err
+	}
+	s, err := describe(a.system)
+	if err != nil {
+		return nil, err
+	}
+	t, err := repair.Find(s, in.Template)
+	if err != nil {
+		return nil, fail(Refused, "%v", err)
+	}
+	if t.Hash() != in.TemplateHash {
+		return nil, fail(Drifted, "the template %s was edited after this run began; nothing was written: start a new run with the template as it is now", in.Template)
+	}
+	if err := t.Check(in.Parameters); err != nil {
+		return nil, fail(InvalidInput, "%v", err)
+	}
+	return t, nil
+}
+
+// PreviewRepair runs the statement on a restored copy, takes it back there, and keeps the rows before and after and the undo
+// script. The operated system's own database is not touched.
+func (a *Repairs) PreviewRepair(ctx context.Context, in RepairPreview) (RepairPlan, error) {
+	t, err := a.template(in.Repair)
+	if err != nil {
+		return RepairPlan{}, err
+	}
+	pool, err := a.operated.copyPool(ctx, in.Cluster)
+	if err != nil {
+		return RepairPlan{}, err
+	}
+	defer pool.Close()
+	var rows repairRows
+	taken := errors.New("taken back")
+	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
+		if err := coversAll(ctx, tx, t); err != nil {
+			return err
+		}
+		if rows, err = runRepair(ctx, tx, t, in.Parameters); err != nil {
+			return err
+		}
+		return taken
+	})
+	if !errors.Is(err, taken) {
+		return RepairPlan{}, sqlError(err, "preview the repair on the copy "+in.Cluster)
+	}
+	if n := max(len(rows.Before), len(rows.After)); n > t.MaxRows {
+		return RepairPlan{}, fail(Refused, "the repair would touch %d rows, and the template %s allows %d at once: narrow the parameters", n, in.Template, t.MaxRows)
+	}
+	undo := t.Undo(rows.Before, rows.After)
+	content, err := json.Marshal(rows)
+	if err != nil {
+		return RepairPlan{}, fail(InvalidInput, "keep the rows: %v", err)
+	}
+	for name, kept := range map[string][]byte{repairRowsState: content, repairUndoState: []byte(undo)} {
+		if sum, err := a.records.SaveState(ctx, in.Operation, name, kept); err != nil {
+			return RepairPlan{}, recordsError(err, "keep the rows of the preview")
+		} else if sum != hashText(string(kept)) {
+			return RepairPlan{}, fail(Drifted, "an earlier preview of this run found other rows: start a new run")
+		}
+	}
+	return planOf(t, rows, undo)
+}
+
+// What a run keeps of its preview.
+const (
+	repairRowsState = "repair/rows"
+	repairUndoState = "repair/undo"
+)
+
+func planOf(t *repair.Template, rows repairRows, undo string) (RepairPlan, error) {
+	p := RepairPlan{
+		Rows: max(len(rows.Before), len(rows.After)), BeforeHash: hashRows(rows.Before), AfterHash: hashRows(rows.After), UndoHash: hashText(undo),
+		Samples: []RepairSample{},
+	}
+	shown := append(slices.Clone(t.Key), t.Show...)
+	for i := range min(p.Rows, mostSamples) {
+		var sample RepairSample
+		var err error
+		if i < len(rows.Before) {
+			if sample.Before, err = excerpt(rows.Before[i], shown); err != nil {
+				return p, err
+			}
+		}
+		if i < len(rows.After) && t.Action() != "DELETE" {
+			if sample.After, err = excerpt(rows.After[i], shown); err != nil {
+				return p, err
+			}
+		}
+		p.Samples = append(p.Samples, sample)
+	}
+	return p, nil
+}
+
+// excerpt is a row with some of its columns.
+func excerpt(row string, columns []string) (json.RawMessage, error) {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(row), &all); err != nil {
+		return nil, fail(InvalidInput, "a row cannot be read: %v", err)
+	}
+	some := map[string]json.RawMessage{}
+	for _, c := range columns {
+		if v, ok := all[c]; ok {
+			some[c] = v
+		}
+	}
+	return json.Marshal(some)
+}
+
+func hashRows(rows []string) string { return hashText(strings.Join(rows, "\n")) }
+
+func hashText(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
+}
+
+// runRepair locks the rows, notes them, and runs the statement. What it returns are the rows before and after in one order.
+func runRepair(ctx context.Context, tx pgx.Tx, t *repair.Template, values map[string]string) (rows repairRows, err error) {
+	if rows.Before, err = texts(ctx, tx, t.Affected(values)); err != nil {
+		return rows, err
+	}
+	changed, err := texts(ctx, tx, t.Execute(values))
+	if err != nil {
+		return rows, err
+	}
+	if t.Action() == "DELETE" {
+		rows.After = []string{}
+		if len(changed) != len(rows.Before) {
+			return rows, fail(Conflict, "%d rows were found and %d deleted: somebody changes the table right now", len(rows.Before), len(changed))
+		}
+		return rows, nil
+	}
+	if t.Action() == "UPDATE" && len(changed) != len(rows.Before) {
+		return rows, fail(Conflict, "%d rows were found and %d changed: somebody changes the table right now", len(rows.Before), len(changed))
+	}
+	rows.After, err = texts(ctx, tx, t.ByKey(changed))
+	return rows, err
+}
+
+func texts(ctx context.Context, tx pgx.Tx, q repair.Query) ([]string, error) {
+	rows, err := tx.Query(ctx, q.SQL, q.Args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// coversAll refuses a table where a statement would change more than the rows that are compared and kept.
+func coversAll(ctx context.Context, tx pgx.Tx, t *repair.Template) error {
+	var triggers, cascades int
+	err := tx.QueryRow(ctx, `SELECT
+		(SELECT count(*) FROM pg_trigger WHERE tgrelid = $1::text::regclass AND NOT tgisinternal AND tgenabled <> 'D'),
+		(SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND confrelid = $1::text::regclass AND confdeltype IN ('c', 'n', 'd'))`,
+		t.Table).Scan(&triggers, &cascades)
+	switch {
+	case err != nil:
+		return err
+	case triggers > 0:
+		return fail(Refused, "the table %s has %d trigger(s), which may change more than the plan shows: this repair cannot be done by a template", t.Table, triggers)
+	case cascades > 0 && t.Action() == "DELETE":
+		return fail(Refused, "deleting from %s would change other tables through %d foreign key(s), which the undo script does not cover: repair those tables first", t.Table, cascades)
+	}
+	return nil
+}
+
+// One at a time: two that make the same table at once would fail.
+const makeLedger = `SELECT pg_advisory_xact_lock(hashtext('tejun.repair_ledger'));
+CREATE SCHEMA IF NOT EXISTS tejun;
+CREATE TABLE IF NOT EXISTS tejun.repair_ledger (
+	operation text PRIMARY KEY, template text NOT NULL, plan text NOT NULL, rows integer NOT NULL,
+	before_sha256 text NOT NULL, after_sha256 text NOT NULL, done_at timestamptz NOT NULL DEFAULT clock_timestamp())`
+
+// ExecuteRepair runs the statement on the operated system's database in one transaction. It commits only if the rows are those
+// of the approved plan, before and after; if they are not it changes nothing and says what differs. A row of the ledger in the
+// same transaction makes sure that it is done once, whatever became of an earlier attempt's answer.
+func (a *Repairs) ExecuteRepair(ctx context.Context, in RepairChange) (RepairDone, error) {
+	t, err := a.template(in.Repair)
+	if err != nil {
+		return RepairDone{}, err
+	}
+	pool, err := a.operated.pool(ctx)
+	if err != nil {
+		return RepairDone{}, err
+	}
+	if _, err := pool.Exec(ctx, makeLedger); err != nil {
+		return RepairDone{}, sqlError(err, "make the ledger of repairs")
+	}
+	if err := fence(ctx, a.records, in.Operation+"/repair"); err != nil {
+		return RepairDone{}, err
+	}
+	var done RepairDone
+	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, `SELECT rows FROM tejun.repair_ledger WHERE operation = $1`, in.Operation).Scan(&done.Rows)
+		if err == nil || !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		if err := coversAll(ctx, tx, t); err != nil {
+			return err
+		}
+		rows, err := runRepair(ctx, tx, t, in.Parameters)
+		if err != nil {
+			return err
+		}
+		if err := a.asPlanned(t, in, rows); err != nil {
+			return err
+		}
+		done.Rows = max(len(rows.Before), len(rows.After))
+		_, err = tx.Exec(ctx, `INSERT INTO tejun.repair_ledger (operation, template, plan, rows, before_sha256, after_sha256) VALUES ($1, $2, $3, $4, $5, $6)`,
+			in.Operation, in.Template, in.Digest, done.Rows, in.Plan.BeforeHash, hashRows(rows.After))
+		if err != nil {
+			return err
+		}
+		return fence(ctx, a.records, in.Operation+"/repair")
+	})
+	return done, sqlError(err, "repair "+t.Table)
+}
+
+// asPlanned compares what the statement did with the approved plan.
+func (a *Repairs) asPlanned(t *repair.Template, in RepairChange, rows repairRows) error {
+	n := max(len(rows.Before), len(rows.After))
+	if n != in.Plan.Rows {
+		return fail(Drifted, "the repair touches %d rows of %s, and the approved plan says %d. It was rolled back: nothing was changed. Answer rollback, and start a new run", n, t.Table, in.Plan.Rows)
+	}
+	if hash := hashRows(rows.Before); hash != in.Plan.BeforeHash {
+		return fail(Drifted, "the %d rows of %s are not as they were in the preview (SHA-256 %.12s, the approved plan says %.12s): somebody has changed them since. It was rolled back: nothing was changed. Answer rollback, and start a new run",
+			n, t.Table, hash, in.Plan.BeforeHash)
+	}
+	// What an INSERT makes may hold defaults such as the time, so only its number is compared.
+	if hash := hashRows(rows.After); t.Action() != "INSERT" && hash != in.Plan.AfterHash {
+		return fail(Drifted, "the repair would leave other rows in %s than the approved plan says (SHA-256 %.12s, not %.12s). It was rolled back: nothing was changed", t.Table, hash, in.Plan.AfterHash)
+	}
+	return nil
+}
+
+// VerifyRepair reads the rows again and compares them with the approved plan.
+func (a *Repairs) VerifyRepair(ctx context.Context, in RepairChange) (RepairDone, error) {
+	t, err := a.template(in.Repair)
+	if err != nil {
+		return RepairDone{}, err
+	}
+	pool, err := a.operated.pool(ctx)
+	if err != nil {
+		return RepairDone{}, err
+	}
+	content, err := a.records.LoadState(ctx, in.Operation, repairRowsState)
+	if err != nil {
+		return RepairDone{}, recordsError(err, "read the rows of the preview")
+	}
+	var kept repairRows
+	if err := json.Unmarshal(content, &kept); err != nil {
+		return RepairDone{}, fail(InvalidInput, "the rows of the preview cannot be read: %v", err)
+	}
+	keys, want := kept.Before, in.Plan.AfterHash
+	if t.Action() == "INSERT" {
+		keys = kept.After
+	}
+	if _, err := pool.Exec(ctx, makeLedger); err != nil {
+		return RepairDone{}, sqlError(err, "make the ledger of repairs")
+	}
+	found, ledger, err := readBackRepair(ctx, pool, t, keys, in.Operation)
+	switch {
+	case err != nil:
+		return RepairDone{}, sqlError(err, "read the repaired rows of "+t.Table)
+	case ledger == nil:
+		return RepairDone{}, fail(Drifted, "the ledger does not know this repair: it was not carried out")
+	case t.Action() == "INSERT" && len(found) == in.Plan.Rows, t.Action() != "INSERT" && hashRows(found) == want:
+		return RepairDone{Rows: *ledger}, nil
+	}
+	return RepairDone{}, fail(Drifted, "%d rows of %s carry the keys of the repair and are not as it left them: somebody has changed them since. Look at them; the undo script stays", len(found), t.Table)
+}
+
+func readBackRepair(ctx context.Context, pool *pgxpool.Pool, t *repair.Template, keys []string, operation string) (found []string, ledger *int, err error) {
+	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, `SELECT rows FROM tejun.repair_ledger WHERE operation = $1`, operation).Scan(&ledger)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		found, err = texts(ctx, tx, t.ByKey(keys))
+		return err
+	})
+	return found, ledger, err
+}
+
+// sqlError classifies an error of the operated system's database. What SQL refuses is a mistake in the template or the data;
+// a lost connection, a restart or another transaction in the way is tried again.
+func sqlError(err error, doing string) error {
+	var pg *pgconn.PgError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &pg) && slices.Contains([]string{"40", "53", "55", "57", "08"}, pg.Code[:2]):
+		return fail(Unavailable, "%s: %s (%s)", doing, pg.Message, pg.Code)
+	case errors.As(err, &pg) && pg.Code == "23505" && pg.TableName == "repair_ledger":
+		return fail(Conflict, "%s: another attempt has just done it; it is looked at again", doing)
+	case errors.As(err, &pg) && pg.Code == "42501":
+		return fail(Denied, "%s: %s: grant it to the user of %s, then answer retry", doing, pg.Message, "TEJUN_OPERATED_DATABASE_URL")
+	case errors.As(err, &pg): // without its detail, which quotes values of the rows
+		return fail(InvalidInput, "%s: %s (%s)", doing, pg.Message, pg.Code)
+	case errors.Is(err, records.ErrSuperseded):
+		return recordsError(err, doing)
+	}
+	return Classify(err, doing)
+}
+
+// undoKey is where a run's undo script lies.
+func undoKey(s *system.System, operation string) string { return s.Repairs.Prefix + operation + ".sql" }
+
+// RepairUndo names the undo script of a run.
+type RepairUndo struct {
+	Operation string `json:"operation"`
+	SHA256    string `json:"sha256"` // as planned
+}
+
+// RepairUndoKept says where the script lies.
+type RepairUndoKept struct {
+	Location string `json:"location"` // s3://bucket/key
+	SHA256   string `json:"sha256"`
+}
+
+// PutS3RepairUndo keeps the undo script in S3, before the repair. It never overwrites: another script under its name is an
+// error, the same one is done.
+func (a *S3) PutS3RepairUndo(ctx context.Context, in RepairUndo) (RepairUndoKept, error) {
+	if err := checkOperation(in.Operation); err != nil {
+		return RepairUndoKept{}, err
+	}
+	s, err := describe(a.system)
+	if err != nil {
+		return RepairUndoKept{}, err
+	}
+	script, err := a.changes.records.LoadState(ctx, in.Operation, repairUndoState)
+	if err != nil {
+		return RepairUndoKept{}, recordsError(err, "read the undo script of the preview")
+	}
+	if hashText(string(script)) != in.SHA256 {
+		return RepairUndoKept{}, fail(Drifted, "the undo script that was kept is not the one of the approved plan: start a new run")
+	}
+	bucket, key := s.Repairs.Bucket, undoKey(s, in.Operation)
+	kept := RepairUndoKept{Location: fmt.Sprintf("s3://%s/%s", bucket, key), SHA256: in.SHA256}
+	if err := fence(ctx, a.changes.records, in.Operation+"/"+kept.Location); err != nil {
+		return RepairUndoKept{}, err
+	}
+	there, _, err := a.readUpTo(ctx, bucket, key, largestUndo)
+	if err != nil {
+		return RepairUndoKept{}, Classify(err, "read "+kept.Location)
+	}
+	if !there.Exists {
+		err := a.write(ctx, bucket, key, page{Exists: true, Body: script, ContentType: "application/sql; charset=utf-8", Metadata: map[string]string{ownerKey: in.Operation}}, "")
+		if err != nil {
+			return RepairUndoKept{}, Classify(err, "write "+kept.Location)
+		}
+		if there, _, err = a.readUpTo(ctx, bucket, key, largestUndo); err != nil {
+			return RepairUndoKept{}, Classify(err, "read "+kept.Location+" back")
+		}
+		if !there.Exists {
+			return RepairUndoKept{}, fail(NotYet, "%s was accepted and does not show yet; it is looked at again", kept.Location)
+		}
+	}
+	if hashText(string(there.Body)) != in.SHA256 {
+		return RepairUndoKept{}, fail(Drifted, "%s holds another script than this run's: it was left alone", kept.Location)
+	}
+	return kept, nil
+}
+
+// largestUndo is the largest script that is read back: 10,000 rows of several kilobytes.
+const largestUndo = 256 << 20
