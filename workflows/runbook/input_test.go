@@ -28,6 +28,12 @@ func TestDecodeStrictSaysWhatIsWrongAndWhere(t *testing.T) {
 		"wrong type":      {`{"count": "three"}`, `field "count" must not be a string`},
 		"wrong list":      {`{"names": "api"}`, `field "names" must not be a string`},
 		"trailing data":   {`{"title": "x"} {}`, "is not valid JSON"},
+		"time as number":  {`{"window": {"start": 5}}`, `field "window.start": must be a string with a time`},
+		"true":            {`{"count": true}`, `field "count" must not be a boolean`},
+		"list":            {`{"title": []}`, `field "title" must not be a list`},
+		"object":          {`{"title": {}}`, `field "title" must not be a object`},
+		"number":          {`{"title": 7}`, `field "title" must not be a number`},
+		"null":            {`{"window": {"start": null}}`, `field "window.start"`},
 		"no zone":         {`{"window": {"start": "2027-01-23T22:00:00"}}`, "has no zone: write it with one, such as 2027-01-23T22:00:00+09:00"},
 		"not a time":      {`{"window": {"start": "tomorrow"}}`, `"tomorrow" is not a time`},
 	} {

@@ -45,7 +45,7 @@ func TestRejectionWinsUntilTheStart(t *testing.T) {
 	t.Run("before the start, by the one who approved", func(t *testing.T) {
 		b := newBench(t)
 		b.at(hour, Approve, by("sato"))
-		b.at(3*hour-time.Millisecond, Reject, by("sato"))
+		b.at(3*hour-30*time.Second, Reject, by("sato"))
 		requireEnd(t, b.toy(b.approvedThenWaits), ErrRejected, "sato rejected it before the start: checked")
 		require.Empty(t, b.calls)
 	})
