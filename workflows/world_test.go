@@ -15,6 +15,7 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
 	"tejun/activities"
 	"tejun/internal/plan"
@@ -49,6 +50,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, env: suite.NewTestWorkflowEnvironment(), fail: map[string]func(int) error{}, tries: map[string]int{}, eligible: []string{"ito", "sato", "suzuki"}}
 	w.env.SetStartTime(start)
 	w.env.SetTestTimeout(time.Minute)
+	w.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // the machine may be busy
 	workflows.Register(w.env)
 	w.plans()
 	w.changes()

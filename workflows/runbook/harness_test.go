@@ -18,6 +18,7 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"tejun/activities"
@@ -86,6 +87,7 @@ func newBench(t *testing.T) *bench {
 	}
 	b.env.SetStartTime(start)
 	b.env.SetTestTimeout(30 * time.Second)
+	b.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // the machine may be busy
 	b.people()
 	b.ledger()
 	b.effects()
