@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"tejun/internal/strictyaml"
 )
 
 const examplePath = "../../examples/system.yaml"
@@ -198,7 +200,7 @@ func TestEmptyAndOversizedFilesAreRefused(t *testing.T) {
 	assert.Contains(t, problemsOf(t, "")[0].Reason, "is empty")
 	assert.Contains(t, problemsOf(t, "# nothing\n")[0].Reason, "is empty")
 	assert.Contains(t, problemsOf(t, "[]")[0].Reason, "want keys and values")
-	assert.Contains(t, problemsOf(t, "# "+strings.Repeat("x", maxSize))[0].Reason, "bytes long")
+	assert.Contains(t, problemsOf(t, "# "+strings.Repeat("x", strictyaml.MaxSize))[0].Reason, "bytes long")
 	assert.Greater(t, len(problemsOf(t, "id: x\n")), 20, "whatever is missing is listed")
 }
 

@@ -6,9 +6,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"tejun/internal/strictyaml"
 )
 
-func ids(people []Person) []string { return namesOf(people, func(p Person) string { return p.ID }) }
+func ids(people []Person) []string {
+	return strictyaml.NamesOf(people, func(p Person) string { return p.ID })
+}
 
 func TestAPersonIsFoundUnderEveryIdentityHoweverWritten(t *testing.T) {
 	s := example(t)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tejun/internal/calendar"
+	"tejun/internal/strictyaml"
 )
 
 // OutageRefused says why an outage may not be planned as asked. It lists everything, so that one correction is enough.
@@ -93,9 +94,9 @@ func (c *outageCheck) people(req OutageRequest) (requester, operator Person) {
 	}
 	operator, ok = c.person("operator", req.Operator)
 	if ok {
-		able := namesOf(c.system.Eligible(RoleOperator, ""), func(p Person) string { return p.ID })
+		able := strictyaml.NamesOf(c.system.Eligible(RoleOperator, ""), func(p Person) string { return p.ID })
 		if !slices.Contains(able, operator.ID) {
-			c.refuse("operator %s does not have the role operator; these people have: %s", operator.ID, listed(able))
+			c.refuse("operator %s does not have the role operator; these people have: %s", operator.ID, strictyaml.Listed(able))
 		}
 	}
 	return requester, operator
@@ -109,7 +110,7 @@ func (c *outageCheck) person(part, claimed string) (Person, bool) {
 	p, ok := c.system.Person(claimed)
 	if !ok {
 		c.refuse("%s %q is unknown; these people are known: %s", part, claimed,
-			listed(namesOf(c.system.People, func(p Person) string { return p.ID })))
+			strictyaml.Listed(strictyaml.NamesOf(c.system.People, func(p Person) string { return p.ID })))
 	}
 	return p, ok
 }
@@ -122,7 +123,7 @@ func (c *outageCheck) services(names []string) []ServiceTarget {
 		switch {
 		case !ok:
 			c.refuse("service %q is unknown; these services are known: %s", name,
-				listed(namesOf(c.system.ECS.Services, func(v Service) string { return v.Name })))
+				strictyaml.Listed(strictyaml.NamesOf(c.system.ECS.Services, func(v Service) string { return v.Name })))
 		case seen[name]:
 			c.refuse("service %q is named twice: name it once", name)
 		default:
@@ -176,7 +177,7 @@ func (c *outageCheck) notice(req OutageRequest, timesOK bool) (Notice, time.Time
 	n, ok := c.system.Notice(req.NoticeClass)
 	if !ok {
 		c.refuse("notice class %q is unknown; these classes are known: %s", req.NoticeClass,
-			listed(namesOf(c.system.Notices, func(n Notice) string { return n.Class })))
+			strictyaml.Listed(strictyaml.NamesOf(c.system.Notices, func(n Notice) string { return n.Class })))
 		return n, time.Time{}
 	}
 	if n.Justification && strings.TrimSpace(req.NoticeWhy) == "" {

@@ -1,7 +1,6 @@
 package system
 
 import (
-	"fmt"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -9,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http/httpguts"
+
+	"tejun/internal/strictyaml"
 )
 
 var (
@@ -29,54 +30,54 @@ var (
 )
 
 func (r *report) validateAWS(a AWS) {
-	r.form("aws.account", a.Account, accountForm, "the 12 digits of the account, in quotes")
-	region := r.form("aws.region", a.Region, regionForm, "a region such as ap-northeast-1")
-	dr := r.form("aws.drRegion", a.DRRegion, regionForm, "a region such as ap-northeast-3")
+	r.Form("aws.account", a.Account, accountForm, "the 12 digits of the account, in quotes")
+	region := r.Form("aws.region", a.Region, regionForm, "a region such as ap-northeast-1")
+	dr := r.Form("aws.drRegion", a.DRRegion, regionForm, "a region such as ap-northeast-3")
 	if region && dr && a.Region == a.DRRegion {
-		r.add("aws.drRegion", "is the same as aws.region: a disaster would take both, so name another region")
+		r.Add("aws.drRegion", "is the same as aws.region: a disaster would take both, so name another region")
 	}
 }
 
 func (r *report) validateSite(s *System) {
-	if r.need("site.url", s.Site.URL) {
+	if r.Need("site.url", s.Site.URL) {
 		u, err := url.Parse(s.Site.URL)
 		switch {
 		case err != nil:
-			r.add("site.url", "is not a URL: %v", err)
+			r.Add("site.url", "is not a URL: %v", err)
 		case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
-			r.add("site.url", "%q: want an absolute address such as https://www.example.go.jp/", s.Site.URL)
+			r.Add("site.url", "%q: want an absolute address such as https://www.example.go.jp/", s.Site.URL)
 		case u.User != nil:
-			r.add("site.url", "holds a user name or a password: remove it, as this file holds no secrets")
+			r.Add("site.url", "holds a user name or a password: remove it, as this file holds no secrets")
 		case u.RawQuery != "" || u.Fragment != "":
-			r.add("site.url", "has a query or a fragment: remove it, paths are listed under site.paths")
+			r.Add("site.url", "has a query or a fragment: remove it, paths are listed under site.paths")
 		}
 	}
-	r.some("site.paths", len(s.Site.Paths), "name at least one path that is up when the site is, such as /")
+	r.Some("site.paths", len(s.Site.Paths), "name at least one path that is up when the site is, such as /")
 	for i, p := range s.Site.Paths {
-		r.form(index("site.paths", i), p, pathForm, "a path that starts with /")
+		r.Form(strictyaml.Index("site.paths", i), p, pathForm, "a path that starts with /")
 	}
-	unique(r, "site.paths", s.Site.Paths, "path", func(p string) (string, string) { return p, "" })
+	strictyaml.Unique(r.Report, "site.paths", s.Site.Paths, "path", func(p string) (string, string) { return p, "" })
 
 	for i, v := range s.Site.Vantages {
-		r.validateVantage(index("site.vantages", i), v, s.WAF.OperatorIPs)
+		r.validateVantage(strictyaml.Index("site.vantages", i), v, s.WAF.OperatorIPs)
 	}
-	unique(r, "site.vantages", s.Site.Vantages, "vantage", func(v Vantage) (string, string) { return v.Name, "name" })
+	strictyaml.Unique(r.Report, "site.vantages", s.Site.Vantages, "vantage", func(v Vantage) (string, string) { return v.Name, "name" })
 	for _, name := range []string{"public", "operator"} {
 		if _, ok := s.Vantage(name); !ok {
-			r.add("site.vantages", "there is no vantage %q: add it, the outside checks look from public and operator", name)
+			r.Add("site.vantages", "there is no vantage %q: add it, the outside checks look from public and operator", name)
 		}
 	}
 }
 
 func (r *report) validateVantage(path string, v Vantage, operators []netip.Prefix) {
-	r.form(path+".name", v.Name, idForm, "a name of small letters, digits and hyphens")
+	r.Form(path+".name", v.Name, idForm, "a name of small letters, digits and hyphens")
 	for header, value := range v.Headers {
 		at := path + ".headers." + header
 		if !httpguts.ValidHeaderFieldName(header) {
-			r.add(at, "%q is not a name of an HTTP header", header)
+			r.Add(at, "%q is not a name of an HTTP header", header)
 		}
 		if !httpguts.ValidHeaderFieldValue(value) {
-			r.add(at, "holds a line break or another control character: remove it")
+			r.Add(at, "holds a line break or another control character: remove it")
 			continue
 		}
 		if !strings.EqualFold(header, "X-Forwarded-For") {
@@ -84,7 +85,7 @@ func (r *report) validateVantage(path string, v Vantage, operators []netip.Prefi
 		}
 		addr, err := netip.ParseAddr(value)
 		if err != nil {
-			r.add(at, "%q is not one IP address", value)
+			r.Add(at, "%q is not one IP address", value)
 			continue
 		}
 		passes := false
@@ -93,89 +94,87 @@ func (r *report) validateVantage(path string, v Vantage, operators []netip.Prefi
 		}
 		switch {
 		case v.Name == "operator" && !passes:
-			r.add(at, "%s is not in waf.operatorIPs: operators would be shut out of the site", addr)
+			r.Add(at, "%s is not in waf.operatorIPs: operators would be shut out of the site", addr)
 		case v.Name == "public" && passes:
-			r.add(at, "%s is in waf.operatorIPs: the public would never see the maintenance page", addr)
+			r.Add(at, "%s is in waf.operatorIPs: the public would never see the maintenance page", addr)
 		}
 	}
 }
 
 // validateFront checks what stands before the services: distribution, maintenance page, web ACL.
 func (r *report) validateFront(s *System) {
-	r.form("distribution.id", s.Distribution.ID, distributionForm, "the ID of a CloudFront distribution, such as E2EXAMPLE1TEJUN")
-	r.form("distribution.domain", s.Distribution.Domain, hostForm, "a host name in small letters")
+	r.Form("distribution.id", s.Distribution.ID, distributionForm, "the ID of a CloudFront distribution, such as E2EXAMPLE1TEJUN")
+	r.Form("distribution.domain", s.Distribution.Domain, hostForm, "a host name in small letters")
 
-	if r.form("maintenance.bucket", s.Maintenance.Bucket, bucketForm, "the name of an S3 bucket: 3 to 63 small letters, digits, dots and hyphens") &&
+	if r.Form("maintenance.bucket", s.Maintenance.Bucket, bucketForm, "the name of an S3 bucket: 3 to 63 small letters, digits, dots and hyphens") &&
 		strings.Contains(s.Maintenance.Bucket, "..") {
-		r.add("maintenance.bucket", "%q has two dots together: S3 has no such bucket", s.Maintenance.Bucket)
+		r.Add("maintenance.bucket", "%q has two dots together: S3 has no such bucket", s.Maintenance.Bucket)
 	}
-	r.form("maintenance.pathPrefix", s.Maintenance.PathPrefix, prefixForm, "a path such as /maintenance/, with a slash at both ends, and not / itself")
+	r.Form("maintenance.pathPrefix", s.Maintenance.PathPrefix, prefixForm, "a path such as /maintenance/, with a slash at both ends, and not / itself")
 	r.span("maintenance.retryAfter", s.Maintenance.RetryAfter, time.Second, 7*24*time.Hour)
 
 	w := s.WAF
-	r.form("waf.webACLId", w.WebACLID, wafForm, "the ID of a web ACL: letters, digits, - and _")
-	r.form("waf.webACLName", w.WebACLName, wafForm, "the name of a web ACL: letters, digits, - and _")
-	r.form("waf.operatorSetId", w.OperatorSetID, wafForm, "the ID of an IP set: letters, digits, - and _")
-	r.form("waf.operatorSetName", w.OperatorSet, wafForm, "the name of an IP set: letters, digits, - and _")
-	r.some("waf.operatorIPs", len(w.OperatorIPs), "name the operators' networks, or nobody could work on the closed site")
+	r.Form("waf.webACLId", w.WebACLID, wafForm, "the ID of a web ACL: letters, digits, - and _")
+	r.Form("waf.webACLName", w.WebACLName, wafForm, "the name of a web ACL: letters, digits, - and _")
+	r.Form("waf.operatorSetId", w.OperatorSetID, wafForm, "the ID of an IP set: letters, digits, - and _")
+	r.Form("waf.operatorSetName", w.OperatorSet, wafForm, "the name of an IP set: letters, digits, - and _")
+	r.Some("waf.operatorIPs", len(w.OperatorIPs), "name the operators' networks, or nobody could work on the closed site")
 	for i, p := range w.OperatorIPs {
-		at := index("waf.operatorIPs", i)
+		at := strictyaml.Index("waf.operatorIPs", i)
 		switch {
 		case p.Bits() == 0:
-			r.add(at, "%s lets everybody pass: name the operators' networks only", p)
+			r.Add(at, "%s lets everybody pass: name the operators' networks only", p)
 		case p != p.Masked():
-			r.add(at, "%s has bits set behind the mask: write %s", p, p.Masked())
+			r.Add(at, "%s has bits set behind the mask: write %s", p, p.Masked())
 		}
 	}
-	unique(r, "waf.operatorIPs", w.OperatorIPs, "network", func(p netip.Prefix) (string, string) { return p.Masked().String(), "" })
+	strictyaml.Unique(r.Report, "waf.operatorIPs", w.OperatorIPs, "network", func(p netip.Prefix) (string, string) { return p.Masked().String(), "" })
 	if w.RulePriority < 0 {
-		r.add("waf.rulePriority", "%d is impossible: want 0 or more, smaller than that of any other rule", w.RulePriority)
+		r.Add("waf.rulePriority", "%d is impossible: want 0 or more, smaller than that of any other rule", w.RulePriority)
 	}
-	if !r.has("waf.rulePriority") {
-		r.add("waf.rulePriority", "is missing: give the priority of the maintenance rule, smaller than that of any other rule")
+	if !r.Has("waf.rulePriority") {
+		r.Add("waf.rulePriority", "is missing: give the priority of the maintenance rule, smaller than that of any other rule")
 	}
 }
 
 // validateBack checks what stands behind the front: services, database, alarms, jobs.
 func (r *report) validateBack(s *System) {
-	r.form("ecs.cluster", s.ECS.Cluster, ecsForm, "the name of an ECS cluster")
-	r.some("ecs.services", len(s.ECS.Services), "name at least one service")
+	r.Form("ecs.cluster", s.ECS.Cluster, ecsForm, "the name of an ECS cluster")
+	r.Some("ecs.services", len(s.ECS.Services), "name at least one service")
 	for i, v := range s.ECS.Services {
-		at := index("ecs.services", i)
-		r.form(at+".name", v.Name, idForm, "a name of small letters, digits and hyphens, as used in inputs")
-		r.form(at+".service", v.Service, ecsForm, "the name of an ECS service")
-		r.number(at+".desired", int(v.Desired), 1, 5000)
+		at := strictyaml.Index("ecs.services", i)
+		r.Form(at+".name", v.Name, idForm, "a name of small letters, digits and hyphens, as used in inputs")
+		r.Form(at+".service", v.Service, ecsForm, "the name of an ECS service")
+		r.Number(at+".desired", int(v.Desired), 1, 5000)
 		if v.Path != "" {
-			r.form(at+".path", v.Path, pathForm, "a path that starts with /, or \"\" for none")
+			r.Form(at+".path", v.Path, pathForm, "a path that starts with /, or \"\" for none")
 		}
 	}
-	unique(r, "ecs.services", s.ECS.Services, "name", func(v Service) (string, string) { return v.Name, "name" })
-	unique(r, "ecs.services", s.ECS.Services, "ECS service", func(v Service) (string, string) { return v.Service, "service" })
-	unique(r, "ecs.services", s.ECS.Services, "path", func(v Service) (string, string) { return v.Path, "path" })
+	strictyaml.Unique(r.Report, "ecs.services", s.ECS.Services, "name", func(v Service) (string, string) { return v.Name, "name" })
+	strictyaml.Unique(r.Report, "ecs.services", s.ECS.Services, "ECS service", func(v Service) (string, string) { return v.Service, "service" })
+	strictyaml.Unique(r.Report, "ecs.services", s.ECS.Services, "path", func(v Service) (string, string) { return v.Path, "path" })
 
 	const rdsWords = "letters, digits and single hyphens, starting with a letter, ending without a hyphen"
-	if r.form("database.cluster", s.Database.Cluster, rdsForm, rdsWords) && len(s.Database.Cluster) > 63 {
-		r.add("database.cluster", "is longer than the 63 characters that RDS takes")
+	if r.Form("database.cluster", s.Database.Cluster, rdsForm, rdsWords) && len(s.Database.Cluster) > 63 {
+		r.Add("database.cluster", "is longer than the 63 characters that RDS takes")
 	}
-	if r.form("database.snapshotPrefix", s.Database.SnapshotPrefix, rdsForm, rdsWords) && len(s.Database.SnapshotPrefix) > 40 {
-		r.add("database.snapshotPrefix", "is longer than 40 characters: the rest of the snapshot's name would not fit")
+	if r.Form("database.snapshotPrefix", s.Database.SnapshotPrefix, rdsForm, rdsWords) && len(s.Database.SnapshotPrefix) > 40 {
+		r.Add("database.snapshotPrefix", "is longer than 40 characters: the rest of the snapshot's name would not fit")
 	}
 
 	for i, a := range s.Alarms {
-		r.form(index("alarms", i), a, alarmForm, "the name of a CloudWatch alarm, at most 255 characters on one line")
+		r.Form(strictyaml.Index("alarms", i), a, alarmForm, "the name of a CloudWatch alarm, at most 255 characters on one line")
 	}
-	unique(r, "alarms", s.Alarms, "alarm", func(a string) (string, string) { return a, "" })
+	strictyaml.Unique(r.Report, "alarms", s.Alarms, "alarm", func(a string) (string, string) { return a, "" })
 
 	for i, j := range s.Jobs {
-		at := index("jobs", i)
-		r.form(at+".name", j.Name, idForm, "a name of small letters, digits and hyphens")
-		r.form(at+".group", j.Group, schedulerForm, "the name of a schedule group, such as default")
-		r.form(at+".schedule", j.Schedule, schedulerForm, "the name of an EventBridge Scheduler schedule")
-		r.form(at+".cron", j.Cron, expressionForm, "cron(…) with six fields or rate(…), as EventBridge Scheduler writes them, such as cron(0 2 * * ? *)")
-		r.form(at+".target", j.Target, arnForm, "the ARN of the target")
+		at := strictyaml.Index("jobs", i)
+		r.Form(at+".name", j.Name, idForm, "a name of small letters, digits and hyphens")
+		r.Form(at+".group", j.Group, schedulerForm, "the name of a schedule group, such as default")
+		r.Form(at+".schedule", j.Schedule, schedulerForm, "the name of an EventBridge Scheduler schedule")
+		r.Form(at+".cron", j.Cron, expressionForm, "cron(…) with six fields or rate(…), as EventBridge Scheduler writes them, such as cron(0 2 * * ? *)")
+		r.Form(at+".target", j.Target, arnForm, "the ARN of the target")
 	}
-	unique(r, "jobs", s.Jobs, "name", func(j Job) (string, string) { return j.Name, "name" })
-	unique(r, "jobs", s.Jobs, "schedule", func(j Job) (string, string) { return j.Group + "/" + j.Schedule, "schedule" })
+	strictyaml.Unique(r.Report, "jobs", s.Jobs, "name", func(j Job) (string, string) { return j.Name, "name" })
+	strictyaml.Unique(r.Report, "jobs", s.Jobs, "schedule", func(j Job) (string, string) { return j.Group + "/" + j.Schedule, "schedule" })
 }
-
-func index(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"tejun/internal/catalog"
+
+	"tejun/internal/strictyaml"
 )
 
 var configurationSetForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
@@ -16,36 +18,36 @@ var configurationSetForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 const longestWait = 90 * 24 * time.Hour
 
 func (r *report) validateMail(m Mail) {
-	if r.line("mail.from", m.From) {
+	if r.Line("mail.from", m.From) {
 		if a, err := mail.ParseAddress(m.From); err != nil {
-			r.add("mail.from", "%q is not a mail address: write one such as unyo@example.jp or \"運用 <unyo@example.jp>\"", m.From)
+			r.Add("mail.from", "%q is not a mail address: write one such as unyo@example.jp or \"運用 <unyo@example.jp>\"", m.From)
 		} else {
 			r.ascii("mail.from", a.Address)
 		}
 	}
 	if m.ConfigurationSet != "" {
-		r.form("mail.configurationSet", m.ConfigurationSet, configurationSetForm, "the name of an SES configuration set")
+		r.Form("mail.configurationSet", m.ConfigurationSet, configurationSetForm, "the name of an SES configuration set")
 	}
-	r.some("mail.lists", len(m.Lists), "name at least one list")
+	r.Some("mail.lists", len(m.Lists), "name at least one list")
 	for i, l := range m.Lists {
-		at := index("mail.lists", i)
-		r.form(at+".name", l.Name, idForm, "a name of small letters, digits and hyphens")
-		r.some(at+".addresses", len(l.Addresses), "name at least one address, or nobody would be told")
+		at := strictyaml.Index("mail.lists", i)
+		r.Form(at+".name", l.Name, idForm, "a name of small letters, digits and hyphens")
+		r.Some(at+".addresses", len(l.Addresses), "name at least one address, or nobody would be told")
 		for j, a := range l.Addresses {
-			r.address(index(at+".addresses", j), a)
+			r.address(strictyaml.Index(at+".addresses", j), a)
 		}
-		unique(r, at+".addresses", l.Addresses, "address", func(a string) (string, string) { return strings.ToLower(a), "" })
+		strictyaml.Unique(r.Report, at+".addresses", l.Addresses, "address", func(a string) (string, string) { return strings.ToLower(a), "" })
 	}
-	unique(r, "mail.lists", m.Lists, "name", func(l List) (string, string) { return l.Name, "name" })
+	strictyaml.Unique(r.Report, "mail.lists", m.Lists, "name", func(l List) (string, string) { return l.Name, "name" })
 }
 
 // address reports what is not a bare mail address. A line break in one would let its owner add mail headers.
 func (r *report) address(path, address string) {
-	if !r.line(path, address) {
+	if !r.Line(path, address) {
 		return
 	}
 	if a, err := mail.ParseAddress(address); err != nil || a.Address != address {
-		r.add(path, "%q is not a bare mail address: write one such as sato@example.jp", address)
+		r.Add(path, "%q is not a bare mail address: write one such as sato@example.jp", address)
 		return
 	}
 	r.ascii(path, address)
@@ -53,39 +55,39 @@ func (r *report) address(path, address string) {
 
 func (r *report) ascii(path, address string) {
 	if strings.ContainsFunc(address, func(c rune) bool { return c > 0x7e }) {
-		r.add(path, "%q has letters outside ASCII: SES does not take them in an address", address)
+		r.Add(path, "%q has letters outside ASCII: SES does not take them in an address", address)
 	}
 }
 
 func (r *report) validatePeople(s *System) {
-	r.some("organisations", len(s.Organisations), "name the system's owner and the operations vendor")
+	r.Some("organisations", len(s.Organisations), "name the system's owner and the operations vendor")
 	owners := 0
 	for i, o := range s.Organisations {
-		at := index("organisations", i)
-		r.form(at+".id", o.ID, idForm, "a name of small letters, digits and hyphens")
+		at := strictyaml.Index("organisations", i)
+		r.Form(at+".id", o.ID, idForm, "a name of small letters, digits and hyphens")
 		r.name(at+".name", o.Name)
 		if o.Owner {
 			owners++
 		}
 	}
-	unique(r, "organisations", s.Organisations, "id", func(o Organisation) (string, string) { return o.ID, "id" })
+	strictyaml.Unique(r.Report, "organisations", s.Organisations, "id", func(o Organisation) (string, string) { return o.ID, "id" })
 	if len(s.Organisations) > 0 && owners != 1 {
-		r.add("organisations", "%d organisations have owner: true: exactly one owns the system", owners)
+		r.Add("organisations", "%d organisations have owner: true: exactly one owns the system", owners)
 	}
 
-	r.some("people", len(s.People), "name the people who request, operate and approve")
-	organisations := namesOf(s.Organisations, func(o Organisation) string { return o.ID })
+	r.Some("people", len(s.People), "name the people who request, operate and approve")
+	organisations := strictyaml.NamesOf(s.Organisations, func(o Organisation) string { return o.ID })
 	claimed := map[string]int{} // folded identity → person
 	for i, p := range s.People {
-		at := index("people", i)
-		r.form(at+".id", p.ID, personForm, "a name of small letters, digits, dots, hyphens and underscores")
+		at := strictyaml.Index("people", i)
+		r.Form(at+".id", p.ID, personForm, "a name of small letters, digits, dots, hyphens and underscores")
 		r.name(at+".name", p.Name)
-		r.refers(at+".organisation", p.Organisation, "organisation", organisations)
+		r.Refers(at+".organisation", p.Organisation, "organisation", organisations)
 		r.validateRoles(at+".roles", p.Roles)
 		r.address(at+".mail", p.Mail)
 		r.claim(claimed, s.People, i, at+".id", p.ID)
 		for j, account := range p.Accounts {
-			if path := index(at+".accounts", j); r.line(path, account) {
+			if path := strictyaml.Index(at+".accounts", j); r.Line(path, account) {
 				r.claim(claimed, s.People, i, path, account)
 			}
 		}
@@ -103,77 +105,77 @@ func (r *report) claim(claimed map[string]int, people []Person, i int, path, ide
 	case !ok:
 		claimed[key] = i
 	case first == i:
-		r.add(path, "%q is given twice for %s (width, case and space around do not count): keep one", identity, people[i].ID)
+		r.Add(path, "%q is given twice for %s (width, case and space around do not count): keep one", identity, people[i].ID)
 	default:
-		r.add(path, "%q already means %s, %s (width, case and space around do not count): one identity is one person", identity, people[first].ID, index("people", first))
+		r.Add(path, "%q already means %s, %s (width, case and space around do not count): one identity is one person", identity, people[first].ID, strictyaml.Index("people", first))
 	}
 }
 
 func (r *report) validateRoles(path string, held []string) {
-	r.some(path, len(held), "give at least one of "+strings.Join(roles, ", "))
+	r.Some(path, len(held), "give at least one of "+strings.Join(roles, ", "))
 	for i, role := range held {
-		r.oneOf(index(path, i), role, roles...)
+		r.OneOf(strictyaml.Index(path, i), role, roles...)
 	}
-	unique(r, path, held, "role", func(role string) (string, string) { return role, "" })
+	strictyaml.Unique(r.Report, path, held, "role", func(role string) (string, string) { return role, "" })
 	if slices.Contains(held, RoleAuditor) && len(held) > 1 {
-		r.add(path, "an auditor holds no other role: whoever audits must not have taken part")
+		r.Add(path, "an auditor holds no other role: whoever audits must not have taken part")
 	}
 }
 
 func (r *report) validateGates(s *System, known []string) {
-	organisations := namesOf(s.Organisations, func(o Organisation) string { return o.ID })
-	lists := namesOf(s.Mail.Lists, func(l List) string { return l.Name })
+	organisations := strictyaml.NamesOf(s.Organisations, func(o Organisation) string { return o.ID })
+	lists := strictyaml.NamesOf(s.Mail.Lists, func(l List) string { return l.Name })
 	for i, g := range s.Gates {
-		at := index("gates", i)
-		r.refers(at+".runbook", g.Runbook, "runbook", known)
-		r.form(at+".gate", g.Gate, idForm, "a name of small letters, digits and hyphens, such as plan")
+		at := strictyaml.Index("gates", i)
+		r.Refers(at+".runbook", g.Runbook, "runbook", known)
+		r.Form(at+".gate", g.Gate, idForm, "a name of small letters, digits and hyphens, such as plan")
 		decided := r.decider(at, g.Role, g.Organisation, organisations)
-		if r.number(at+".quorum", g.Quorum, 1, 20) && decided {
+		if r.Number(at+".quorum", g.Quorum, 1, 20) && decided {
 			if able := s.Eligible(g.Role, g.Organisation); len(able) < g.Quorum {
-				r.add(at+".quorum", "%d different people must approve, and only %d can (%s): add people with role %s, or lower the quorum",
-					g.Quorum, len(able), listed(namesOf(able, func(p Person) string { return p.ID })), g.Role)
+				r.Add(at+".quorum", "%d different people must approve, and only %d can (%s): add people with role %s, or lower the quorum",
+					g.Quorum, len(able), strictyaml.Listed(strictyaml.NamesOf(able, func(p Person) string { return p.ID })), g.Role)
 			}
 		}
 		r.span(at+".deadline", g.Deadline, time.Second, longestWait)
 		if g.RemindEvery != 0 {
 			r.span(at+".remindEvery", g.RemindEvery, time.Minute, longestWait)
 		}
-		r.refers(at+".notifyList", g.NotifyList, "mail list", lists)
+		r.Refers(at+".notifyList", g.NotifyList, "mail list", lists)
 		if g.EscalateAfter != 0 && g.EscalateAfter >= g.Deadline {
-			r.add(at+".escalateAfter", "%s is not before the deadline of %s: nobody would be told", g.EscalateAfter, g.Deadline)
+			r.Add(at+".escalateAfter", "%s is not before the deadline of %s: nobody would be told", g.EscalateAfter, g.Deadline)
 		}
 		if g.EscalateAfter != 0 || g.EscalateList != "" {
-			r.refers(at+".escalateList", g.EscalateList, "mail list", lists)
+			r.Refers(at+".escalateList", g.EscalateList, "mail list", lists)
 		}
 	}
-	unique(r, "gates", s.Gates, "gate", func(g Gate) (string, string) { return g.Runbook + "/" + g.Gate, "gate" })
+	strictyaml.Unique(r.Report, "gates", s.Gates, "gate", func(g Gate) (string, string) { return g.Runbook + "/" + g.Gate, "gate" })
 
 	for i, a := range s.Answers {
-		at := index("answers", i)
-		r.oneOf(at+".kind", a.Kind, kinds...)
+		at := strictyaml.Index("answers", i)
+		r.OneOf(at+".kind", a.Kind, kinds...)
 		if r.decider(at, a.Role, a.Organisation, organisations) && len(s.Eligible(a.Role, a.Organisation)) == 0 {
-			r.add(at+".role", "nobody can answer: add a person with role %s, or name another role", a.Role)
+			r.Add(at+".role", "nobody can answer: add a person with role %s, or name another role", a.Role)
 		}
 		r.span(at+".deadline", a.Deadline, time.Second, longestWait)
-		r.refers(at+".notifyList", a.NotifyList, "mail list", lists)
+		r.Refers(at+".notifyList", a.NotifyList, "mail list", lists)
 	}
-	unique(r, "answers", s.Answers, "kind", func(a Answer) (string, string) { return a.Kind, "kind" })
+	strictyaml.Unique(r.Report, "answers", s.Answers, "kind", func(a Answer) (string, string) { return a.Kind, "kind" })
 	for _, kind := range kinds {
 		if _, ok := s.Answer(kind); !ok {
-			r.add("answers", "nobody answers %q: add an entry with kind %s", kind, kind)
+			r.Add("answers", "nobody answers %q: add an entry with kind %s", kind, kind)
 		}
 	}
 }
 
 // decider checks the role and organisation of a gate or an answer, and says whether both are known.
 func (r *report) decider(at, role, organisation string, organisations []string) bool {
-	known := r.oneOf(at+".role", role, roles...)
+	known := r.OneOf(at+".role", role, roles...)
 	if role == RoleAuditor {
-		r.add(at+".role", "auditors decide nothing: name operator, operations-manager or officer")
+		r.Add(at+".role", "auditors decide nothing: name operator, operations-manager or officer")
 		known = false
 	}
 	if organisation != "" {
-		known = r.refers(at+".organisation", organisation, "organisation", organisations) && known
+		known = r.Refers(at+".organisation", organisation, "organisation", organisations) && known
 	}
 	return known
 }

@@ -1,4 +1,4 @@
-package system
+package strictyaml
 
 import (
 	"fmt"
@@ -40,14 +40,14 @@ func (e *InvalidError) Error() string {
 
 type position struct{ line, column int }
 
-// report collects problems and knows where in the file each value stands.
-type report struct {
+// Report collects problems and knows where in the file each value stands. Paths are such as "gates[0].quorum".
+type Report struct {
 	at       map[string]position // path → value
 	problems []Problem
 }
 
-// add notes a problem with the value at path, or, when it is not in the file, with the nearest entry around it.
-func (r *report) add(path, format string, args ...any) {
+// Add notes a problem with the value at path, or, when it is not in the file, with the nearest entry around it.
+func (r *Report) Add(path, format string, args ...any) {
 	where, ok := r.at[path]
 	for around := path; !ok && around != ""; where, ok = r.at[around] {
 		around = parent(around)
@@ -58,13 +58,14 @@ func (r *report) add(path, format string, args ...any) {
 	r.problems = append(r.problems, Problem{Line: where.line, Column: where.column, Path: path, Reason: fmt.Sprintf(format, args...)})
 }
 
-// has says whether the file gives a value for path.
-func (r *report) has(path string) bool {
+// Has says whether the file gives a value for path.
+func (r *Report) Has(path string) bool {
 	_, ok := r.at[path]
 	return ok
 }
 
-func (r *report) err(file string) error {
+// Err is all problems so far as an *InvalidError, in the order of the file, or nil.
+func (r *Report) Err(file string) error {
 	if len(r.problems) == 0 {
 		return nil
 	}

@@ -1,8 +1,9 @@
-package system
+package strictyaml
 
 import (
 	"encoding"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -20,14 +21,14 @@ var (
 // shape compares a YAML tree with the Go type that it will be decoded into, and notes where each value stands. The
 // library's own strict mode stops at the first unknown key, turns numbers into text and 1.5 into 1, and leaves a time
 // that it cannot read at zero; here nothing is converted, and every difference is found at once.
-func (r *report) shape(node ast.Node, t reflect.Type, path string) {
+func (r *Report) shape(node ast.Node, t reflect.Type, path string) {
 	r.at[path] = positionOf(node)
 	switch node.(type) {
 	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode:
-		r.add(path, "anchors, aliases and tags are not read here: write the value out")
+		r.Add(path, "anchors, aliases and tags are not read here: write the value out")
 		return
 	case *ast.NullNode:
-		r.add(path, "has no value: give one, or remove the key")
+		r.Add(path, "has no value: give one, or remove the key")
 		return
 	}
 	if t.Kind() == reflect.Pointer {
@@ -37,13 +38,13 @@ func (r *report) shape(node ast.Node, t reflect.Type, path string) {
 	case t == timeType:
 		if s, ok := r.text(node, path, "a time with its zone, such as 2026-04-01T09:00:00+09:00"); ok {
 			if _, err := time.Parse(time.RFC3339, s); err != nil {
-				r.add(path, "%q is not a time with its zone: write it like 2026-04-01T09:00:00+09:00", s)
+				r.Add(path, "%q is not a time with its zone: write it like 2026-04-01T09:00:00+09:00", s)
 			}
 		}
 	case reflect.PointerTo(t).Implements(textType):
 		if s, ok := r.text(node, path, "text, such as 15m for a span or 198.51.100.0/24 for addresses"); ok {
 			if err := reflect.New(t).Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(s)); err != nil {
-				r.add(path, "%v", err)
+				r.Add(path, "%v", err)
 			}
 		}
 	default:
@@ -51,14 +52,14 @@ func (r *report) shape(node ast.Node, t reflect.Type, path string) {
 	}
 }
 
-func (r *report) shapeKind(node ast.Node, t reflect.Type, path string) {
+func (r *Report) shapeKind(node ast.Node, t reflect.Type, path string) {
 	switch t.Kind() {
 	case reflect.Struct:
 		r.shapeStruct(node, t, path)
 	case reflect.Slice:
 		seq, ok := node.(*ast.SequenceNode)
 		if !ok {
-			r.add(path, "want a list (lines that start with \"- \", or []), got %s", describe(node))
+			r.Add(path, "want a list (lines that start with \"- \", or []), got %s", describe(node))
 			return
 		}
 		for i, v := range seq.Values {
@@ -67,12 +68,12 @@ func (r *report) shapeKind(node ast.Node, t reflect.Type, path string) {
 	case reflect.Map:
 		pairs, ok := pairsOf(node)
 		if !ok {
-			r.add(path, "want keys and values, got %s", describe(node))
+			r.Add(path, "want keys and values, got %s", describe(node))
 			return
 		}
 		for _, p := range pairs {
 			if key, ok := r.key(p, path); ok {
-				r.shape(p.Value, t.Elem(), join(path, key))
+				r.shape(p.Value, t.Elem(), Join(path, key))
 			}
 		}
 	case reflect.Interface:
@@ -81,25 +82,25 @@ func (r *report) shapeKind(node ast.Node, t reflect.Type, path string) {
 		r.text(node, path, "text")
 	case reflect.Bool:
 		if _, ok := node.(*ast.BoolNode); !ok {
-			r.add(path, "want true or false, got %s", describe(node))
+			r.Add(path, "want true or false, got %s", describe(node))
 		}
-	case reflect.Int, reflect.Int32:
+	case reflect.Int, reflect.Int32, reflect.Int64:
 		r.integer(node, t, path)
 	case reflect.Float64:
 		switch node.(type) {
 		case *ast.IntegerNode, *ast.FloatNode:
 		default:
-			r.add(path, "want a number, got %s", describe(node))
+			r.Add(path, "want a number, got %s", describe(node))
 		}
 	default:
-		r.add(path, "the program cannot read a %s: this is a fault of the program", t)
+		r.Add(path, "the program cannot read a %s: this is a fault of the program", t)
 	}
 }
 
-func (r *report) shapeStruct(node ast.Node, t reflect.Type, path string) {
+func (r *Report) shapeStruct(node ast.Node, t reflect.Type, path string) {
 	pairs, ok := pairsOf(node)
 	if !ok {
-		r.add(path, "want keys and values, got %s", describe(node))
+		r.Add(path, "want keys and values, got %s", describe(node))
 		return
 	}
 	fields := map[string]reflect.Type{}
@@ -117,16 +118,16 @@ func (r *report) shapeStruct(node ast.Node, t reflect.Type, path string) {
 		}
 		field, known := fields[key]
 		if !known {
-			r.at[join(path, key)] = positionOf(p.Key)
-			r.add(join(path, key), "unknown key%s; known here: %s", hint(key, names), strings.Join(names, ", "))
+			r.at[Join(path, key)] = positionOf(p.Key)
+			r.Add(Join(path, key), "unknown key%s; known here: %s", Hint(key, names), strings.Join(names, ", "))
 			continue
 		}
-		r.shape(p.Value, field, join(path, key))
+		r.shape(p.Value, field, Join(path, key))
 	}
 }
 
 // shapeAny walks a free-form value, such as a schedule's input, for positions and for what is never read.
-func (r *report) shapeAny(node ast.Node, path string) {
+func (r *Report) shapeAny(node ast.Node, path string) {
 	if seq, ok := node.(*ast.SequenceNode); ok {
 		for i, v := range seq.Values {
 			r.shape(v, reflect.TypeFor[any](), fmt.Sprintf("%s[%d]", path, i))
@@ -136,51 +137,55 @@ func (r *report) shapeAny(node ast.Node, path string) {
 	if pairs, ok := pairsOf(node); ok {
 		for _, p := range pairs {
 			if key, ok := r.key(p, path); ok {
-				r.shape(p.Value, reflect.TypeFor[any](), join(path, key))
+				r.shape(p.Value, reflect.TypeFor[any](), Join(path, key))
 			}
 		}
 	}
 }
 
-func (r *report) key(p *ast.MappingValueNode, path string) (string, bool) {
+func (r *Report) key(p *ast.MappingValueNode, path string) (string, bool) {
 	if s, ok := p.Key.(*ast.StringNode); ok {
 		return s.Value, true
 	}
-	r.add(path, "the key %s is not plain text: put it in quotes", p.Key.String())
+	r.Add(path, "the key %s is not plain text: put it in quotes", p.Key.String())
 	return "", false
 }
 
-func (r *report) text(node ast.Node, path, want string) (string, bool) {
+func (r *Report) text(node ast.Node, path, want string) (string, bool) {
 	switch n := node.(type) {
 	case *ast.StringNode:
 		return n.Value, true
 	case *ast.LiteralNode:
 		return n.Value.Value, true
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
-		r.add(path, "want %s, got %s: put it in quotes if it is meant", want, describe(node))
+		r.Add(path, "want %s, got %s: put it in quotes if it is meant", want, describe(node))
 	default:
-		r.add(path, "want %s, got %s", want, describe(node))
+		r.Add(path, "want %s, got %s", want, describe(node))
 	}
 	return "", false
 }
 
-func (r *report) integer(node ast.Node, t reflect.Type, path string) {
+func (r *Report) integer(node ast.Node, t reflect.Type, path string) {
 	n, ok := node.(*ast.IntegerNode)
 	if !ok {
-		r.add(path, "want a whole number, got %s", describe(node))
+		r.Add(path, "want a whole number, got %s", describe(node))
 		return
 	}
 	switch v := n.Value.(type) {
 	case int64:
 		if reflect.Zero(t).OverflowInt(v) {
-			r.add(path, "%d is too large", v)
+			r.Add(path, "%d is too large", v)
 		}
 	case uint64:
-		if v > 1<<31-1 {
-			r.add(path, "%d is too large", v)
+		most := uint64(math.MaxInt32)
+		if t.Kind() == reflect.Int64 {
+			most = math.MaxInt64
+		}
+		if v > most {
+			r.Add(path, "%d is too large", v)
 		}
 	default:
-		r.add(path, "want a whole number, got %s", describe(node))
+		r.Add(path, "want a whole number, got %s", describe(node))
 	}
 }
 
@@ -230,15 +235,16 @@ func positionOf(node ast.Node) position {
 	return position{tk.Position.Line, tk.Position.Column}
 }
 
-func join(path, key string) string {
+// Join is the path of a key below a path.
+func Join(path, key string) string {
 	if path == "" {
 		return key
 	}
 	return path + "." + key
 }
 
-// hint suggests the known name that differs only in letter case, hyphens or underscores, or by one slip of the keyboard.
-func hint(got string, known []string) string {
+// Hint suggests the known name that differs only in letter case, hyphens or underscores, or by one slip of the keyboard.
+func Hint(got string, known []string) string {
 	plain := func(s string) string { return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(s)) }
 	i := slices.IndexFunc(known, func(k string) bool { return oneSlip(plain(k), plain(got)) })
 	if i < 0 {
