@@ -53,6 +53,7 @@ type Totals struct {
 	Header    []string
 	Blank     int64 // lines without anything in them, skipped
 	Undecoded int64 // those of the rejects that are not of the encoding
+	Ragged    int64 // those of the rejects that have another number of fields
 }
 
 // Options are what does not belong to the dataset.

@@ -208,3 +208,13 @@ func (s *Splitter) finishLong(b *Block, raw []byte, size int64, lines int) error
 	s.line += int64(lines)
 	return nil
 }
+
+// Cut removes the first bytes of the block, which end with the end of a record.
+func (b *Block) Cut(n int) {
+	b.Line += int64(bytes.Count(b.Data[:n], []byte{b.End}))
+	b.Lines -= bytes.Count(b.Data[:n], []byte{b.End})
+	b.Data = pad(append(b.Data[:0], b.Data[n:]...))
+	if len(b.masked) > 0 {
+		b.masked = pad(append(b.masked[:0], b.masked[n:]...))
+	}
+}

@@ -1,0 +1,61 @@
+package ingest
+
+import (
+	"tejun/internal/ingest/charset"
+	"tejun/internal/ingest/delimited"
+	"tejun/internal/ingest/record"
+)
+
+// worker converts one job after another.
+type worker struct {
+	pipeline  *pipeline
+	converter converter
+	batch     record.Batch
+	ready     bool
+}
+
+func (w *worker) convert(j job) done {
+	p := w.pipeline
+	c := &w.converter
+	if !w.ready || c.decoder.Charset() != j.charset {
+		c.columns, c.fields, c.decoder, w.ready = j.columns, j.fields, charset.NewDecoder(j.charset), true
+	}
+	d := done{chunk: Chunk{Number: j.number, SourceBytes: j.bytes, pool: &p.outs}}
+	batch := j.batch
+	if j.block != nil {
+		batch = &w.batch
+		var err error
+		d.lines, d.chunk.FirstLine, c.nul = int64(j.block.Lines), j.block.Line, j.block.NUL
+		if d.blank, err = delimited.Parse(j.block, p.plan.rulesFor(j.charset), batch); err != nil {
+			d.err = asFileError(err)
+			return d
+		}
+	}
+	if len(batch.Rows) > 0 {
+		d.chunk.FirstLine = batch.Rows[0].Line
+	}
+	var out []byte
+	if kept, ok := p.outs.Get().(*[]byte); ok {
+		out = *kept
+	}
+	c.start(out)
+	c.batch(batch)
+	d.chunk.Tuples, d.chunk.Rows, d.chunk.Rejects = c.out[:c.n], c.rows, c.rejects
+	d.undecoded, d.ragged = c.undecoded, c.ragged
+	if d.undecoded > 0 {
+		for _, row := range batch.Rows {
+			if !isASCII(batch.Data[row.Start:row.End]) {
+				d.nonASCII++
+			}
+		}
+	}
+	if j.block != nil {
+		if j.block.Long > 0 && len(d.chunk.Rejects) == 1 {
+			d.chunk.Rejects[0].Size = j.block.Long
+		}
+		p.blocks.Put(j.block)
+	} else {
+		p.batches.Put(j.batch)
+	}
+	return d
+}
