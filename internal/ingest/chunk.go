@@ -1,7 +1,5 @@
 package ingest
 
-import "sync"
-
 // Chunk is some rows of a file, converted.
 type Chunk struct {
 	// Tuples are PostgreSQL binary COPY tuples, without the header and the trailer of the stream (see Header and Trailer).
@@ -14,7 +12,7 @@ type Chunk struct {
 	FirstLine   int64 // the line where its first row starts, from 1
 	Rejects     []Reject
 
-	pool *sync.Pool
+	pool chan []byte
 }
 
 // Release gives the memory of Tuples back for the next chunk. The receiver of a chunk calls it when the tuples are
@@ -23,10 +21,8 @@ func (c *Chunk) Release() {
 	if c.pool == nil {
 		return
 	}
-	buffer := c.Tuples[:0]
-	c.Tuples = nil
-	c.pool.Put(&buffer)
-	c.pool = nil
+	keep(c.pool, c.Tuples[:0])
+	c.Tuples, c.pool = nil, nil
 }
 
 // Reject is one row that was not converted.

@@ -33,12 +33,12 @@ type column struct {
 	kind      kind
 	required  bool
 	clean     bool // the normalisation does something
-	checked   bool // a text with more rules than its encoding
+	checked   bool // it has codes, a pattern or a length
 	normalise normalise
 	layouts   []*dates.Layout
 	pattern   *pattern
-	codes     map[string]struct{}
-	maxLength int // characters; 0 means no limit
+	codes     *codes // nil if any value may stand
+	maxLength int    // characters; 0 means no limit
 	bounds    bounds
 }
 
@@ -61,13 +61,13 @@ var (
 	errNUL      = errors.New("holds a zero byte, which no database takes as text")
 )
 
-// putText checks a text and writes it to dst[n:] behind its length. dst has room for the text.
+// checkText checks the length, the codes and the pattern.
 func (c *column) checkText(text []byte) error {
 	if c.maxLength > 0 && len(text) > c.maxLength && utf8.RuneCount(text) > c.maxLength {
 		return errLong
 	}
 	if c.codes != nil {
-		if _, ok := c.codes[string(text)]; !ok {
+		if !c.codes.has(text) {
 			return errCode
 		}
 	}
@@ -79,7 +79,7 @@ func (c *column) checkText(text []byte) error {
 
 // putValue reads a value of another kind than text and writes it to dst[n:] behind its length.
 func (c *column) putValue(dst []byte, n int, text []byte) (int, error) {
-	if c.codes != nil || c.pattern != nil {
+	if c.checked {
 		if err := c.checkText(text); err != nil {
 			return n, err
 		}
@@ -235,10 +235,10 @@ func (c *column) reason(text []byte, err error) string {
 
 // someCodes lists the codes if they are few.
 func (c *column) someCodes() string {
-	if len(c.codes) > 12 {
-		return fmt.Sprintf(" (%d codes)", len(c.codes))
+	if len(c.codes.all) > fewCodes {
+		return fmt.Sprintf(" (%d codes)", len(c.codes.all))
 	}
-	return " (" + strings.Join(sortedKeys(c.codes), ", ") + ")"
+	return " (" + strings.Join(c.codes.sorted(), ", ") + ")"
 }
 
 // quote shows a value, or its beginning.

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"bytes"
-	"sync"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -21,9 +20,8 @@ func (o normalise) apply(text []byte, scratch *[]byte) []byte {
 		if o.kana && !o.nfkc {
 			text = widenKana(text, scratch)
 		}
-		if o.nfkc && !stable(text) {
-			*scratch = norm.NFKC.Append((*scratch)[:0], text...)
-			text = *scratch
+		if o.nfkc {
+			text = nfkc(text, scratch)
 		}
 	}
 	if o.trim {
@@ -76,48 +74,6 @@ func trim(text []byte) []byte {
 
 var wideBlank = []byte("　")
 
-// composed has a bit for each character of the basic plane that NFKC leaves alone whatever stands around it: it is its
-// own normal form, and never joins with what stands before it. A text of such characters is normalised already.
-var composed = sync.OnceValue(func() *[1 << 10]uint64 {
-	set := new([1 << 10]uint64)
-	for r := rune(0); r < 1<<16; r++ {
-		if r >= 0xD800 && r < 0xE000 {
-			continue
-		}
-		char := []byte(string(r))
-		if p := norm.NFKC.Properties(char); p.BoundaryBefore() && norm.NFKC.QuickSpan(char) == len(char) && bytes.Equal(norm.NFKC.Bytes(char), char) {
-			set[r>>6] |= 1 << (r & 63)
-		}
-	}
-	return set
-})
-
-// stable says that NFKC would not change the text; it may miss it.
-func stable(text []byte) bool {
-	set := composed()
-	for i := 0; i < len(text); {
-		b := text[i]
-		if b < utf8.RuneSelf {
-			i++
-			continue
-		}
-		if b >= 0xE0 && b < 0xF0 && i+2 < len(text) { // the text is valid, as it comes from a decoder
-			r := uint32(b&0x0F)<<12 | uint32(text[i+1]&0x3F)<<6 | uint32(text[i+2]&0x3F)
-			if set[r>>6]&(1<<(r&63)) == 0 {
-				return false
-			}
-			i += 3
-			continue
-		}
-		r, size := utf8.DecodeRune(text[i:])
-		if r >= 1<<16 || set[r>>6]&(1<<(r&63)) == 0 {
-			return false
-		}
-		i += size
-	}
-	return true
-}
-
 // fullKana are the full-width forms of U+FF61 to U+FF9F, and voiced and half-voiced what ﾞ and ﾟ make of them, 0 if nothing.
 var fullKana, voiced, halfVoiced = func() (full, dakuten, handakuten [0xFF9F - 0xFF61 + 1]rune) {
 	for i := range full {
@@ -146,17 +102,26 @@ func widenKana(text []byte, scratch *[]byte) []byte {
 		text = text[at:]
 		r, size := utf8.DecodeRune(text)
 		text = text[size:]
-		full := fullKana[r-0xFF61]
-		if mark, size := utf8.DecodeRune(text); mark == 0xFF9E && voiced[r-0xFF61] != 0 {
-			full, text = voiced[r-0xFF61], text[size:]
-		} else if mark == 0xFF9F && halfVoiced[r-0xFF61] != 0 {
-			full, text = halfVoiced[r-0xFF61], text[size:]
-		}
+		full, more := fullOf(r, text)
 		out = utf8.AppendRune(out, full)
+		text = text[more:]
 		at = nextHalfKana(text)
 	}
 	*scratch = append(out, text...)
 	return *scratch
+}
+
+// fullOf is the full-width form of a half-width character, with a mark that follows it, and the bytes of that mark.
+func fullOf(r rune, after []byte) (full rune, mark int) {
+	if len(after) >= 3 && after[0] == 0xEF && after[1] == 0xBE {
+		if joined := voiced[r-0xFF61]; after[2] == 0x9E && joined != 0 {
+			return joined, 3
+		}
+		if joined := halfVoiced[r-0xFF61]; after[2] == 0x9F && joined != 0 {
+			return joined, 3
+		}
+	}
+	return fullKana[r-0xFF61], 0
 }
 
 // nextHalfKana is where the first of U+FF61 to U+FF9F stands, or -1.

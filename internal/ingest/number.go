@@ -52,6 +52,24 @@ func parseInteger(text []byte) (int64, error) {
 	return int64(value), nil
 }
 
+// shortInteger reads one to eight digits and nothing else, at data[start:end], without a branch for each. data has eight
+// readable bytes from start.
+func shortInteger(data []byte, start, end int) (int64, bool) {
+	length := end - start
+	if length < 1 || length > 8 {
+		return 0, false
+	}
+	const digits = 0x3030303030303030
+	shift := uint(64 - 8*length)
+	word := (uint64At(data[start:start+8])<<shift | uint64(digits)&(1<<shift-1)) ^ digits
+	if (word+0x7676767676767676|word)&high != 0 {
+		return 0, false
+	}
+	word = word*10 + word>>8 // pairs stand in every second byte
+	word = (word & 0x000000FF000000FF * 0x000F424000000064) + (word >> 16 & 0x000000FF000000FF * 0x0000271000000001)
+	return int64(word >> 32), true
+}
+
 // ungroup is the number without the commas between groups of three digits; false if they stand anywhere else.
 func ungroup(text, scratch []byte) ([]byte, bool) {
 	whole, rest := text, []byte(nil)

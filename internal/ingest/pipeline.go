@@ -46,12 +46,13 @@ type pipeline struct {
 	jobs    chan job
 	results chan done
 	tokens  chan struct{} // one for each job under way, so that memory is bounded
-	blocks  sync.Pool
-	batches sync.Pool
-	outs    sync.Pool
+	blocks  chan *delimited.Block
+	batches chan *record.Batch
+	outs    chan []byte
 
 	mu     sync.Mutex
 	totals Totals
+	file   Totals // what the producer knows at the end: bytes, lines, header, encoding
 	first  Reject // the first reject that was handed over
 }
 
@@ -63,7 +64,11 @@ func newPipeline(p *plan, o Options, emit func(Chunk) error) *pipeline {
 		o.BlockSize = blockSize
 	}
 	under := 2*o.Workers + 2
-	return &pipeline{plan: p, options: o, emit: emit, jobs: make(chan job, o.Workers), results: make(chan done, under), tokens: make(chan struct{}, under)}
+	return &pipeline{
+		plan: p, options: o, emit: emit,
+		jobs: make(chan job, o.Workers), results: make(chan done, under), tokens: make(chan struct{}, under),
+		blocks: make(chan *delimited.Block, under), batches: make(chan *record.Batch, under), outs: make(chan []byte, under),
+	}
 }
 
 // run starts produce, which sends jobs until the file ends, and the workers, and returns when all have ended.
@@ -71,11 +76,10 @@ func (p *pipeline) run(ctx context.Context, produce func(context.Context) error)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var producing, working sync.WaitGroup
+	var failed error // of the producer; the file's earlier part is handed over first, so that the same file fails the same way
 	producing.Go(func() {
 		defer close(p.jobs)
-		if err := produce(ctx); err != nil {
-			cancel(err)
-		}
+		failed = produce(ctx)
 	})
 	for range p.options.Workers {
 		working.Go(func() { p.work(ctx, cancel) })
@@ -86,8 +90,12 @@ func (p *pipeline) run(ctx context.Context, produce func(context.Context) error)
 	}()
 	p.hand(ctx, cancel)
 	producing.Wait()
+	p.totals.Bytes, p.totals.Lines, p.totals.Header, p.totals.Encoding = p.file.Bytes, p.file.Lines, p.file.Header, p.file.Encoding
 	if err := context.Cause(ctx); err != nil {
 		return p.totals, err
+	}
+	if failed != nil {
+		return p.totals, failed
 	}
 	return p.totals, p.judgeEnd()
 }
@@ -175,7 +183,6 @@ func (p *pipeline) count(d *done) error {
 	t := &p.totals
 	rejects := int64(len(d.chunk.Rejects))
 	t.Bytes += d.chunk.SourceBytes
-	t.Lines += d.lines
 	t.Blank += int64(d.blank)
 	t.Joined += int64(d.joined)
 	t.Rows += int64(d.chunk.Rows)
@@ -202,12 +209,12 @@ func (p *pipeline) produceBlocks(ctx context.Context, source io.Reader) error {
 	splitter := delimited.NewSplitter(source, rules)
 	h := &head{plan: p.plan, rules: splitter.Rules()}
 	splitter.Start = h.begin
-	for number := 0; ; {
-		b, ok := p.blocks.Get().(*delimited.Block)
-		if !ok {
+	number, sent := 0, int64(0)
+	for {
+		b := kept(p.blocks)
+		if b == nil {
 			b = new(delimited.Block)
 		}
-		before := splitter.Bytes()
 		err := splitter.Next(b)
 		if errors.Is(err, io.EOF) {
 			break
@@ -228,18 +235,15 @@ func (p *pipeline) produceBlocks(ctx context.Context, source io.Reader) error {
 		if !h.done {
 			continue // blank lines only
 		}
-		j := job{number: number, bytes: splitter.Bytes() - before, block: b, charset: c, columns: h.columns, fields: h.fields}
+		j := job{number: number, bytes: splitter.Bytes() - sent, block: b, charset: c, columns: h.columns, fields: h.fields}
 		if err := p.send(ctx, j); err != nil {
 			return err
 		}
-		number++
+		number, sent = number+1, splitter.Bytes()
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.totals.Header = h.names
-	p.totals.Encoding = h.charset.String()
+	p.file = Totals{Bytes: splitter.Bytes(), Lines: splitter.Lines(), Header: h.names, Encoding: h.charset.String()}
 	if h.charset == charset.Unknown {
-		p.totals.Encoding = charset.UTF8.String()
+		p.file.Encoding = charset.UTF8.String()
 	}
 	if !h.done {
 		return refuse("the file is empty")
@@ -253,4 +257,21 @@ func asFileError(err error) error {
 		return &FileError{Reason: quote.Error(), Cause: err}
 	}
 	return err
+}
+
+// kept is a piece of memory that was used before, or the zero value.
+func kept[T any](pool chan T) (t T) {
+	select {
+	case t = <-pool:
+	default:
+	}
+	return t
+}
+
+// keep puts a piece of memory away for the next one who needs it.
+func keep[T any](pool chan T, t T) {
+	select {
+	case pool <- t:
+	default:
+	}
 }

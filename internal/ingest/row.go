@@ -4,16 +4,12 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/zeebo/xxh3"
 
 	"tejun/internal/ingest/charset"
 	"tejun/internal/ingest/record"
 )
-
-func sortedKeys(set map[string]struct{}) []string { return slices.Sorted(maps.Keys(set)) }
 
 // Where things stand in a tuple: the number of its fields, the line and the hash behind their lengths, and the columns.
 const (
@@ -28,7 +24,7 @@ type converter struct {
 	columns []column
 	fields  int // that a record must have
 	decoder charset.Decoder
-	nul     bool // the batch has a zero byte somewhere
+	nul     bool // the batch has a zero byte somewhere; while a row is converted, that row
 
 	out       []byte // the tuples; all of its capacity is used as scratch
 	n         int    // bytes of out that are tuples
@@ -49,8 +45,10 @@ func (c *converter) start(out []byte) {
 // batch converts all records of a batch, whose data has charset.Slack bytes after its end.
 func (c *converter) batch(b *record.Batch) {
 	data := b.Data[:len(b.Data)+charset.Slack]
+	nul := c.nul
 	for i := range b.Rows {
 		row := &b.Rows[i]
+		c.nul = nul && bytes.IndexByte(b.Data[row.Start:row.End], 0) >= 0
 		if row.Problem != "" {
 			c.reject(b, row, c.nameOf(row.Column), row.Problem)
 			continue
@@ -91,15 +89,11 @@ func (c *converter) row(b *record.Batch, data []byte, row *record.Row) {
 			n += 4
 			continue
 		}
-		if col.kind == kindText && !col.checked && f.Kind == record.Text && !c.nul {
-			end, bad := c.decoder.Decode(out, n+4, data, int(f.Start), int(f.End))
-			if bad >= 0 {
-				c.undecodable(b, row, col, data[f.Start:f.End], bad-int(f.Start))
-				return
+		if f.Kind == record.Text && !c.nul {
+			if end := c.quick(data, col, int(f.Start), int(f.End), n); end > 0 {
+				n = end
+				continue
 			}
-			binary.BigEndian.PutUint32(out[n:], uint32(end-n-4))
-			n = end
-			continue
 		}
 		var ok bool
 		if n, ok = c.value(b, data, row, col, f, n); !ok {
@@ -115,6 +109,54 @@ func (c *converter) row(b *record.Batch, data []byte, row *record.Row) {
 	copy(out[c.n+hashAt+4:], hash[:])
 	c.n = n
 	c.rows++
+}
+
+// quick writes the value of a field to out[n:] in the usual cases: whatever needs more, or is wrong, is left to value.
+func (c *converter) quick(data []byte, col *column, start, end, n int) int {
+	out := c.out
+	switch col.kind {
+	case kindText:
+		to, bad := c.decoder.Decode(out, n+4, data, start, end)
+		if bad >= 0 {
+			return 0
+		}
+		if col.clean || col.checked {
+			text := out[n+4 : to]
+			if col.clean {
+				clean := col.normalise.apply(text, &c.cleaned)
+				if len(clean) == 0 || len(clean) > len(text) {
+					return 0
+				}
+				if len(clean) != len(text) || &clean[0] != &text[0] {
+					to = n + 4 + copy(text, clean)
+					text = out[n+4 : to]
+				}
+			}
+			if col.checked && col.checkText(text) != nil {
+				return 0
+			}
+		}
+		binary.BigEndian.PutUint32(out[n:], uint32(to-n-4))
+		return to
+	case kindInteger:
+		value, ok := shortInteger(data, start, end)
+		if !ok || col.checked || col.bounds.check(value) != nil {
+			return 0
+		}
+		binary.BigEndian.PutUint32(out[n:], 8)
+		binary.BigEndian.PutUint64(out[n+4:], uint64(value))
+		return n + 12
+	default:
+		text := data[start:end]
+		if col.clean && (text[0] <= ' ' || text[len(text)-1] <= ' ' || !isASCII(text)) || !col.clean && text[0] >= 0x80 {
+			return 0
+		}
+		to, err := col.putValue(out, n, text)
+		if err != nil {
+			return 0
+		}
+		return to
+	}
 }
 
 // value writes the value of a field to out[n:], or rejects the row. out may have moved afterwards.

@@ -20,12 +20,12 @@ func (w *worker) convert(j job) done {
 	if !w.ready || c.decoder.Charset() != j.charset {
 		c.columns, c.fields, c.decoder, w.ready = j.columns, j.fields, charset.NewDecoder(j.charset), true
 	}
-	d := done{chunk: Chunk{Number: j.number, SourceBytes: j.bytes, pool: &p.outs}}
+	d := done{chunk: Chunk{Number: j.number, SourceBytes: j.bytes, pool: p.outs}}
 	batch := j.batch
 	if j.block != nil {
 		batch = &w.batch
 		var err error
-		d.lines, d.chunk.FirstLine, c.nul = int64(j.block.Lines), j.block.Line, j.block.NUL
+		d.chunk.FirstLine, c.nul = j.block.Line, j.block.NUL
 		if d.blank, err = delimited.Parse(j.block, p.plan.rulesFor(j.charset), batch); err != nil {
 			d.err = asFileError(err)
 			return d
@@ -34,11 +34,7 @@ func (w *worker) convert(j job) done {
 	if len(batch.Rows) > 0 {
 		d.chunk.FirstLine = batch.Rows[0].Line
 	}
-	var out []byte
-	if kept, ok := p.outs.Get().(*[]byte); ok {
-		out = *kept
-	}
-	c.start(out)
+	c.start(kept(p.outs))
 	c.batch(batch)
 	d.chunk.Tuples, d.chunk.Rows, d.chunk.Rejects = c.out[:c.n], c.rows, c.rejects
 	d.undecoded, d.ragged = c.undecoded, c.ragged
@@ -53,9 +49,9 @@ func (w *worker) convert(j job) done {
 		if j.block.Long > 0 && len(d.chunk.Rejects) == 1 {
 			d.chunk.Rejects[0].Size = j.block.Long
 		}
-		p.blocks.Put(j.block)
+		keep(p.blocks, j.block)
 	} else {
-		p.batches.Put(j.batch)
+		keep(p.batches, j.batch)
 	}
 	return d
 }

@@ -61,6 +61,7 @@ type Layout struct {
 	wareki bool
 	timed  bool // it has an hour
 	zoned  bool
+	fixed  *template // nil if parts have no fixed places
 }
 
 // letters are what a layout is made of, the longer ones first.
@@ -128,7 +129,7 @@ func Compile(layout string) (*Layout, error) {
 			return nil, fmt.Errorf("layout %q: a number of one or two digits cannot be followed by another number at once", l.text)
 		}
 	}
-	l.timed, l.zoned = seen[hour], seen[zone]
+	l.timed, l.zoned, l.fixed = seen[hour], seen[zone], newTemplate(l.tokens)
 	return l, nil
 }
 
@@ -179,6 +180,9 @@ type parts struct {
 
 // parse fills in the parts; the day is not checked against the calendar yet.
 func (l *Layout) parse(text []byte) (parts, error) {
+	if l.fixed != nil && len(text) == l.fixed.length {
+		return l.fixed.parse(text)
+	}
 	var p parts
 	for i := range l.tokens {
 		t := &l.tokens[i]

@@ -127,6 +127,30 @@ func TestLayoutsThatCannotBe(t *testing.T) {
 	}
 }
 
+// TestTemplatesReadTheSame compares the quick way with the plain one, for every single byte that is wrong.
+func TestTemplatesReadTheSame(t *testing.T) {
+	for layout, text := range map[string]string{
+		"YYYY-MM-DD": "2024-02-29", "YYYYMMDD": "20240229", "YYYY/MM/DD HH:mm:ss": "2024/02/29 23:59:59", "YYYY年MM月DD日": "2024年02月29日",
+		"DD.MM.YYYY HH:mm": "29.02.2024 00:01", "YYYYMMDDHHmmss": "20240229235959",
+	} {
+		quick, plain := compile(t, layout), compile(t, layout)
+		require.NotNil(t, quick.fixed, layout)
+		plain.fixed = nil
+		for at := range text {
+			for b := range 256 {
+				changed := []byte(text)
+				changed[at] = byte(b)
+				want, wantErr := plain.Micros(changed)
+				got, err := quick.Micros(changed)
+				require.Equal(t, wantErr, err, "%q", changed)
+				require.Equal(t, want, got, "%q", changed)
+			}
+		}
+	}
+	require.Nil(t, compile(t, RFC3339).fixed)
+	require.Nil(t, compile(t, "YYYY/M/D").fixed)
+}
+
 func FuzzLayouts(f *testing.F) {
 	f.Add("YYYY-MM-DD", "2024-12-24")
 	f.Add(Wareki, "令和元年5月1日")

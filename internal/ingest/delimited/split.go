@@ -45,6 +45,9 @@ func NewSplitter(source io.Reader, rules Rules) *Splitter {
 // Bytes is how much has been read from the source.
 func (s *Splitter) Bytes() int64 { return s.bytes }
 
+// Lines is how many lines have been handed out in blocks.
+func (s *Splitter) Lines() int64 { return s.line - 1 }
+
 // Rules changes what was given to NewSplitter, from the next block on.
 func (s *Splitter) Rules() *Rules { return &s.rules }
 
