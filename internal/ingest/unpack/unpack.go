@@ -1,7 +1,7 @@
 // Package unpack takes a file out of the zip archive or the gzip stream that it arrived in, and refuses what is broken,
 // encrypted or larger than it says. Nothing is ever written under a name that an archive gives.
 //
-// Inflation is github.com/klauspost/compress's, which is a third faster here than the standard library's; the structure of
+// Inflation is github.com/klauspost/compress's, which is a quarter faster here than the standard library's; the structure of
 // zip archives is read by archive/zip.
 package unpack
 
