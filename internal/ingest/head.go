@@ -65,6 +65,14 @@ func (h *head) block(b *delimited.Block) error {
 	return h.first(b)
 }
 
+// charsetNow is what the next block is read as; all encodings read ASCII the same.
+func (h *head) charsetNow() charset.Charset {
+	if h.charset == charset.Unknown {
+		return charset.UTF8
+	}
+	return h.charset
+}
+
 func wholeLines(sample []byte) []byte {
 	if at := bytes.LastIndexByte(sample, '\n'); at > 0 {
 		return sample[:at+1]
@@ -94,10 +102,7 @@ func (h *head) first(b *delimited.Block) error {
 	if row.Problem != "" {
 		return &FileError{Line: row.Line, Reason: "the header cannot be read: " + row.Problem}
 	}
-	c := h.charset
-	if c == charset.Unknown {
-		c = charset.UTF8
-	}
+	c := h.charsetNow()
 	decoder := charset.NewDecoder(c)
 	data := b.Data[:len(b.Data)+charset.Slack]
 	for i, f := range fields {

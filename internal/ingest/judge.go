@@ -1,6 +1,10 @@
 package ingest
 
-import "fmt"
+import (
+	"fmt"
+
+	"tejun/internal/ingest/charset"
+)
 
 // few is the number of wrong rows below which the first chunk says nothing about the file.
 const few = 20
@@ -44,9 +48,17 @@ func (p *pipeline) judgeEnd() error {
 
 func (p *pipeline) wrongEncoding(wrong, of int64, rejects []Reject) error {
 	return &FileError{Reason: fmt.Sprintf("wrong encoding: %d of %d rows with characters beyond ASCII are not %s; the first is line %d, %s",
-		wrong, of, p.plan.charset, rejects[0].Line, rejects[0].Reason)}
+		wrong, of, p.encoding(), rejects[0].Line, rejects[0].Reason)}
 }
 
 func (p *pipeline) wrongCount(wrong, of int64, rejects []Reject) error {
 	return &FileError{Reason: fmt.Sprintf("wrong number of columns in %d of %d rows: line %d: %s", wrong, of, rejects[0].Line, rejects[0].Reason)}
+}
+
+// encoding is what the file is read as, in words.
+func (p *pipeline) encoding() string {
+	if p.plan.charset == charset.Unknown {
+		return "of the encoding that was detected"
+	}
+	return p.plan.charset.String()
 }

@@ -24,6 +24,7 @@ type job struct {
 	charset charset.Charset
 	columns []column
 	fields  int
+	last    bool // nothing comes after it; a job without block and batch, for the joiner
 }
 
 // done is what a worker made of a job.
@@ -57,6 +58,9 @@ type pipeline struct {
 }
 
 func newPipeline(p *plan, o Options, emit func(Chunk) error) *pipeline {
+	if p.continuation != nil {
+		o.Workers = 1 // a row may go on in the next block
+	}
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
@@ -228,25 +232,21 @@ func (p *pipeline) produceBlocks(ctx context.Context, source io.Reader) error {
 		if limit := p.options.MaxBytes; limit > 0 && splitter.Bytes() > limit {
 			return refuse("the file has more than the %d bytes that are allowed", limit)
 		}
-		c := h.charset
-		if c == charset.Unknown {
-			c = charset.UTF8
-		}
 		if !h.done {
 			continue // blank lines only
 		}
-		j := job{number: number, bytes: splitter.Bytes() - sent, block: b, charset: c, columns: h.columns, fields: h.fields}
+		j := job{number: number, bytes: splitter.Bytes() - sent, block: b, charset: h.charsetNow(), columns: h.columns, fields: h.fields}
 		if err := p.send(ctx, j); err != nil {
 			return err
 		}
 		number, sent = number+1, splitter.Bytes()
 	}
-	p.file = Totals{Bytes: splitter.Bytes(), Lines: splitter.Lines(), Header: h.names, Encoding: h.charset.String()}
-	if h.charset == charset.Unknown {
-		p.file.Encoding = charset.UTF8.String()
-	}
+	p.file = Totals{Bytes: splitter.Bytes(), Lines: splitter.Lines(), Header: h.names, Encoding: h.charsetNow().String()}
 	if !h.done {
 		return refuse("the file is empty")
+	}
+	if p.plan.continuation != nil {
+		return p.send(ctx, job{number: number, columns: h.columns, fields: h.fields, charset: h.charsetNow(), last: true})
 	}
 	return nil
 }

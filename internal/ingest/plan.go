@@ -7,6 +7,7 @@ import (
 
 // plan is a dataset, made ready for one file.
 type plan struct {
+	spec    Spec
 	columns []column
 	wanted  []wanted // where each column's field stands in the file
 	fields  int      // that each record has; 0 if the first record tells
@@ -14,6 +15,8 @@ type plan struct {
 	charset charset.Charset
 	rules   delimited.Rules
 	limits  limits
+
+	continuation *continuation // nil if there is none
 }
 
 // wanted is where the field of a column stands.
@@ -26,7 +29,6 @@ type wanted struct {
 type limits struct {
 	rejects     int64 // rows; negative means no limit
 	rejectShare float64
-	maxBytes    int64
 	maxRows     int64
 }
 

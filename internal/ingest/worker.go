@@ -11,6 +11,7 @@ type worker struct {
 	pipeline  *pipeline
 	converter converter
 	batch     record.Batch
+	joiner    *joiner // nil if rows stand alone
 	ready     bool
 }
 
@@ -19,17 +20,31 @@ func (w *worker) convert(j job) done {
 	c := &w.converter
 	if !w.ready || c.decoder.Charset() != j.charset {
 		c.columns, c.fields, c.decoder, w.ready = j.columns, j.fields, charset.NewDecoder(j.charset), true
+		if rule := p.plan.continuation; rule != nil {
+			if w.joiner == nil {
+				w.joiner = &joiner{rule: rule, columns: c.columns}
+			}
+			w.joiner.decoder = c.decoder
+		}
 	}
 	d := done{chunk: Chunk{Number: j.number, SourceBytes: j.bytes, pool: p.outs}}
 	batch := j.batch
-	if j.block != nil {
+	if batch == nil {
 		batch = &w.batch
+		batch.Data = append(batch.Data[:0:0], slack[:]...)[:0]
+		batch.Reset()
+	}
+	if j.block != nil {
 		var err error
 		d.chunk.FirstLine, c.nul = j.block.Line, j.block.NUL
 		if d.blank, err = delimited.Parse(j.block, p.plan.rulesFor(j.charset), batch); err != nil {
 			d.err = asFileError(err)
 			return d
 		}
+	}
+	if w.joiner != nil {
+		w.joiner.batch(batch, c.fields, j.last)
+		d.joined = w.joiner.joined
 	}
 	if len(batch.Rows) > 0 {
 		d.chunk.FirstLine = batch.Rows[0].Line
@@ -45,12 +60,13 @@ func (w *worker) convert(j job) done {
 			}
 		}
 	}
-	if j.block != nil {
+	switch {
+	case j.block != nil:
 		if j.block.Long > 0 && len(d.chunk.Rejects) == 1 {
 			d.chunk.Rejects[0].Size = j.block.Long
 		}
 		keep(p.blocks, j.block)
-	} else {
+	case j.batch != nil:
 		keep(p.batches, j.batch)
 	}
 	return d
