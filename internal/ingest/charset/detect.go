@@ -57,13 +57,14 @@ func Detect(sample []byte) Guess {
 }
 
 // Contradict is why a sample cannot be what the declaration says, in words, or "". It speaks only when another encoding
-// fits without one wrong byte and the declared one does not, or makes rare characters of what the other reads as usual ones.
+// fits without one wrong byte, and the declared one does not, or makes rare characters of what the other reads as usual
+// ones, or the other is UTF-8, which text of another encoding is never by chance for long.
 func Contradict(declared Charset, sample []byte) string {
 	is, guess := look(declared, sample), Detect(sample)
 	if guess.Charset == declared || guess.Bad > 0 || guess.Chars < Sure || guess.Usual*2 < guess.Chars {
 		return ""
 	}
-	if is.Bad*50 > is.Chars || is.Usual*4 < guess.Usual {
+	if is.Bad*50 > is.Chars || is.Usual*4 < guess.Usual || guess.Charset == UTF8 && guess.Usual >= Sure {
 		return fmt.Sprintf("wrong encoding: the file is declared as %s and reads as %s (%d of %d characters beyond ASCII are usual ones, no byte is wrong; as %s %d of %d are, and %d bytes are wrong)",
 			declared, guess.Charset, guess.Usual, guess.Chars, declared, is.Usual, is.Chars, is.Bad)
 	}
