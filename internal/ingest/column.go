@@ -45,6 +45,7 @@ type column struct {
 // bounds are the least and the greatest value, in the form of the column's kind.
 type bounds struct {
 	least, greatest           bool // whether they are set
+	whole                     bool // of a numeric: low and high say it all
 	low, high                 int64
 	lowNumber, highNumber     decimal
 	leastWritten, mostWritten string // as declared

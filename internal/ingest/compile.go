@@ -115,7 +115,7 @@ func compileColumn(d Column) (column, error) {
 // setBounds reads the least and the greatest value as values of the column.
 func (c *column) setBounds(least, most string) error {
 	b := &c.bounds
-	b.leastWritten, b.mostWritten = least, most
+	b.leastWritten, b.mostWritten, b.whole = least, most, true
 	if (least != "" || most != "") && (c.kind == kindText || c.kind == kindBoolean) {
 		return fmt.Errorf("a text or boolean has no least or greatest value: use a pattern, codes or a length")
 	}
@@ -135,7 +135,11 @@ func (c *column) setBounds(least, most string) error {
 		case kindInteger:
 			*bound.value, err = parseInteger(text)
 		case kindNumeric:
-			*bound.number, err = parseDecimal(text)
+			if *bound.number, err = parseDecimal(text); err == nil {
+				var whole error
+				*bound.value, whole = parseInteger(text)
+				b.whole = b.whole && whole == nil
+			}
 		case kindDate:
 			var days int32
 			days, err = c.days(text)

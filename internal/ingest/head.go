@@ -49,7 +49,7 @@ func (h *head) begin(start []byte) (int, error) {
 func (h *head) block(b *delimited.Block) error {
 	if !h.checked && b.Long == 0 && !isASCII(b.Data) {
 		h.checked = true
-		sample := b.Data[:min(len(b.Data), 1<<18)]
+		sample := b.Data[:min(len(b.Data), 1<<16)]
 		if len(sample) < len(b.Data) {
 			sample = wholeLines(sample)
 		}

@@ -8,43 +8,37 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// composed has a bit for each character of the basic plane that NFKC leaves alone whatever stands around it: it is its
-// own normal form, and never joins with what stands before it. A text of such characters is normalised already.
-var composed = sync.OnceValue(func() *runeSet {
-	set := new(runeSet)
+// What nfkcOf says of a character of the basic plane.
+const (
+	unclear  = 0 // it may join with what stands around it
+	composed = 1 // NFKC leaves it alone whatever stands around it
+	// Anything else is the place in its list of what NFKC replaces it by, composed characters: full-width letters, ㈱, ①.
+)
+
+// nfkcOf is what NFKC does to each character of the basic plane, as far as it does so whatever stands around it.
+var nfkcOf = sync.OnceValues(func() (*[1 << 16]uint16, []string) {
+	table, into := new([1 << 16]uint16), []string{"", ""}
 	for r := rune(0); r < 1<<16; r++ {
-		if r >= 0xD800 && r < 0xE000 {
-			continue
-		}
 		char := []byte(string(r))
-		if norm.NFKC.Properties(char).BoundaryBefore() && bytes.Equal(norm.NFKC.Bytes(char), char) {
-			set[r>>6] |= 1 << (r & 63)
+		if (r < 0xD800 || r >= 0xE000) && norm.NFKC.Properties(char).BoundaryBefore() && bytes.Equal(norm.NFKC.Bytes(char), char) {
+			table[r] = composed
 		}
 	}
-	return set
-})
-
-// compatible are the characters that NFKC replaces by composed ones: full-width letters, ㈱, ①, half-width kana.
-var compatible = sync.OnceValue(func() map[rune]string {
-	set, list := composed(), map[rune]string{}
 	for r := rune(0x80); r < 1<<16; r++ {
-		if r >= 0xD800 && r < 0xE000 || set.has(r) {
+		if r >= 0xD800 && r < 0xE000 || table[r] != unclear {
 			continue
 		}
-		into, closed := norm.NFKC.String(string(r)), true
-		for _, part := range into {
-			closed = closed && part < 1<<16 && set.has(part)
+		other, closed := norm.NFKC.String(string(r)), true
+		for _, part := range other {
+			closed = closed && part < 1<<16 && table[part] == composed
 		}
 		if closed {
-			list[r] = into
+			table[r] = uint16(len(into))
+			into = append(into, other)
 		}
 	}
-	return list
+	return table, into
 })
-
-type runeSet [1 << 10]uint64
-
-func (s *runeSet) has(r rune) bool { return s[r>>6]&(1<<(r&63)) != 0 }
 
 // runeAt is the character at the beginning of a text that is valid, as it comes from a decoder.
 func runeAt(text []byte) (rune, int) {
@@ -57,7 +51,7 @@ func runeAt(text []byte) (rune, int) {
 // nfkc is norm.NFKC. It replaces character by character where that gives the same, which is nearly always, and takes
 // norm's slower way, which allocates, only where characters join.
 func nfkc(text []byte, scratch *[]byte) []byte {
-	set := composed()
+	table, into := nfkcOf()
 	out, copied := (*scratch)[:0], 0
 	for i := 0; i < len(text); {
 		if text[i] < utf8.RuneSelf {
@@ -69,7 +63,8 @@ func nfkc(text []byte, scratch *[]byte) []byte {
 			*scratch = norm.NFKC.Append(out[:0], text...)
 			return *scratch
 		}
-		if set.has(r) {
+		what := table[r]
+		if what == composed {
 			i += size
 			continue
 		}
@@ -78,8 +73,8 @@ func nfkc(text []byte, scratch *[]byte) []byte {
 			full, more := fullOf(r, text[i+size:])
 			out = utf8.AppendRune(out, full)
 			size += more
-		} else if into, ok := compatible()[r]; ok {
-			out = append(out, into...)
+		} else if what != unclear {
+			out = append(out, into[what]...)
 		} else {
 			*scratch = norm.NFKC.Append(out[:0], text...)
 			return *scratch

@@ -221,3 +221,23 @@ func group(digits []byte, zeros int) uint16 {
 	}
 	return value
 }
+
+// putShort writes a number of at most eight digits as decimal.put does.
+func putShort(dst []byte, n int, value int64) int {
+	above, below := value/10_000, value%10_000
+	weight, count := uint64(0), uint64(0)
+	binary.BigEndian.PutUint32(dst[n+12:], uint32(below)<<16)
+	switch {
+	case above > 0:
+		weight, count = 1, 1
+		binary.BigEndian.PutUint32(dst[n+12:], uint32(above)<<16|uint32(below))
+		if below > 0 {
+			count = 2
+		}
+	case below > 0:
+		count = 1
+	}
+	binary.BigEndian.PutUint32(dst[n:], uint32(8+2*count))
+	binary.BigEndian.PutUint64(dst[n+4:], count<<48|weight<<32)
+	return n + 12 + 2*int(count)
+}

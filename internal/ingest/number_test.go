@@ -64,3 +64,13 @@ func TestDecimalsCompare(t *testing.T) {
 		require.ErrorIs(t, err, errNotNumber, text)
 	}
 }
+
+func TestShortNumbersAreWrittenTheSame(t *testing.T) {
+	for _, value := range []int64{0, 1, 9, 10, 9999, 10_000, 10_001, 20_000, 12_345_678, 99_990_000, 99_999_999} {
+		d, err := parseDecimal(strconv.AppendInt(nil, value, 10))
+		require.NoError(t, err)
+		plain, quick := make([]byte, 64), make([]byte, 64)
+		want, got := d.put(plain, 1), putShort(quick, 1, value)
+		require.Equal(t, plain[1:want], quick[1:got], "%d", value)
+	}
+}

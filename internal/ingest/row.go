@@ -147,6 +147,11 @@ func (c *converter) quick(data []byte, col *column, start, end, n int) int {
 		binary.BigEndian.PutUint64(out[n+4:], uint64(value))
 		return n + 12
 	default:
+		if col.kind == kindNumeric && col.bounds.whole && !col.checked {
+			if value, ok := shortInteger(data, start, end); ok && col.bounds.check(value) == nil {
+				return putShort(out, n, value)
+			}
+		}
 		text := data[start:end]
 		if col.clean && (text[0] <= ' ' || text[len(text)-1] <= ' ' || !isASCII(text)) || !col.clean && text[0] >= 0x80 {
 			return 0

@@ -126,11 +126,15 @@ func (d *Decoder) decodeCP932(dst []byte, n int, data []byte, i, end int) (int, 
 			return i, n, true
 		}
 		char := pairs[uint32(lead-0x80)<<8|uint32(data[i+1])]
-		if char == 0 {
-			return i, n, true
-		}
 		binary.LittleEndian.PutUint32(dst[n:], char)
-		i, n = i+2, n+int(char>>24)
+		if char < 3<<24 { // a guess of three bytes lets the next character start before this one's length is known
+			if char == 0 {
+				return i, n, true
+			}
+			i, n = i+2, n+2
+			continue
+		}
+		i, n = i+2, n+3
 	}
 	return i, n, false
 }

@@ -144,12 +144,30 @@ func (l *Layout) Days(text []byte) (int32, error) {
 	if l.wareki {
 		return warekiDays(text)
 	}
+	if l.fixed != nil {
+		days, _, err := l.quick(text)
+		return days, err
+	}
 	p, err := l.parse(text)
 	if err != nil {
 		return 0, err
 	}
-	days, err := civil(p.year, p.month, p.day)
-	return days, err
+	return civil(p.year, p.month, p.day)
+}
+
+// quick reads a text by the layout's template.
+func (l *Layout) quick(text []byte) (days int32, seconds int64, err error) {
+	var digits [longestTemplate]byte
+	if len(text) != l.fixed.length || !l.fixed.digits(text, &digits) {
+		return 0, 0, ErrShape
+	}
+	if l.timed {
+		if seconds, err = l.fixed.seconds(&digits); err != nil {
+			return 0, 0, err
+		}
+	}
+	days, err = l.fixed.days(&digits)
+	return days, seconds, err
 }
 
 // Micros reads a time as microseconds since 2000-01-01 00:00 UTC. Where the layout has no zone, it is Japan's.
@@ -157,6 +175,10 @@ func (l *Layout) Micros(text []byte) (int64, error) {
 	if l.wareki {
 		days, err := warekiDays(text)
 		return int64(days)*microsDay - japan, err
+	}
+	if l.fixed != nil { // it has no zone, which has no fixed length
+		days, seconds, err := l.quick(text)
+		return int64(days)*microsDay + seconds*microsSecond - japan, err
 	}
 	p, err := l.parse(text)
 	if err != nil {
@@ -180,9 +202,6 @@ type parts struct {
 
 // parse fills in the parts; the day is not checked against the calendar yet.
 func (l *Layout) parse(text []byte) (parts, error) {
-	if l.fixed != nil && len(text) == l.fixed.length {
-		return l.fixed.parse(text)
-	}
 	var p parts
 	for i := range l.tokens {
 		t := &l.tokens[i]

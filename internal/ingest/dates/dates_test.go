@@ -143,7 +143,9 @@ func TestTemplatesReadTheSame(t *testing.T) {
 				want, wantErr := plain.Micros(changed)
 				got, err := quick.Micros(changed)
 				require.Equal(t, wantErr, err, "%q", changed)
-				require.Equal(t, want, got, "%q", changed)
+				if err == nil {
+					require.Equal(t, want, got, "%q", changed)
+				}
 			}
 		}
 	}

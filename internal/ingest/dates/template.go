@@ -56,31 +56,40 @@ func newTemplate(tokens []token) *template {
 	}
 }
 
-// parse is Layout.parse for a text of the template's length.
-func (t *template) parse(text []byte) (p parts, err error) {
-	var digits [longestTemplate]byte
+// digits are the values of the digits of a text of the template's length, each at its place; false if it does not fit.
+func (t *template) digits(text []byte, out *[longestTemplate]byte) bool {
 	for i := range t.words {
 		w := &t.words[i]
 		value := binary.LittleEndian.Uint64(text[w.at:]) ^ w.zero
 		if (value+w.limit|value)&highBits != 0 {
-			return p, ErrShape
+			return false
 		}
-		binary.LittleEndian.PutUint64(digits[w.at:], value)
+		binary.LittleEndian.PutUint64(out[w.at:], value)
 	}
-	two := func(at int) int { return int(digits[at])*10 + int(digits[at+1]) }
-	p.year = two(t.at[year])*100 + two(t.at[year]+2)
-	p.month, p.day = two(t.at[month]), two(t.at[day])
+	return true
+}
+
+func two(digits *[longestTemplate]byte, at int) int { return int(digits[at])*10 + int(digits[at+1]) }
+
+// days is Layout.Days for a text of the template's length.
+func (t *template) days(digits *[longestTemplate]byte) (int32, error) {
+	return civil(two(digits, t.at[year])*100+two(digits, t.at[year]+2), two(digits, t.at[month]), two(digits, t.at[day]))
+}
+
+// seconds is the time of day.
+func (t *template) seconds(digits *[longestTemplate]byte) (int64, error) {
+	var h, m, s int
 	if at := t.at[hour]; at >= 0 {
-		p.hour = two(at)
+		h = two(digits, at)
 	}
 	if at := t.at[minute]; at >= 0 {
-		p.minute = two(at)
+		m = two(digits, at)
 	}
 	if at := t.at[second]; at >= 0 {
-		p.second = two(at)
+		s = two(digits, at)
 	}
-	if p.hour > 23 || p.minute > 59 || p.second > 59 {
-		return p, ErrTime
+	if h > 23 || m > 59 || s > 59 {
+		return 0, ErrTime
 	}
-	return p, nil
+	return int64(h)*3600 + int64(m)*60 + int64(s), nil
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // Slack is how many bytes after the end of a block's data can be read.
-const Slack = 8
+const Slack = 64
 
 const (
 	ones = 0x0101010101010101
