@@ -82,12 +82,10 @@ func (o object[T]) makePlan(ctx context.Context, title string, excerpt func(map[
 	return c, nil
 }
 
-// apply brings the object from before to after. It is safe to repeat: what is done already is found and left alone.
+// apply brings the object from before to after. It is safe to repeat: what is done already is found and left alone. Only
+// writing is fenced: an old attempt may still look, and keep what it saw if nobody has.
 func (o object[T]) apply(ctx context.Context, operation string, ref ChangeRef) error {
 	if err := o.check(operation, ref); err != nil {
-		return err
-	}
-	if err := o.fence(ctx, operation); err != nil {
 		return err
 	}
 	now, tokens, hash, err := o.readUntil(ctx, ref.AfterHash, ref.BeforeHash)

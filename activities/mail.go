@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/mail"
 	"regexp"
@@ -14,6 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 	"go.temporal.io/sdk/activity"
 
+	"tejun/internal/dial"
 	"tejun/internal/records"
 	"tejun/internal/system"
 )
@@ -55,6 +57,7 @@ type SES struct {
 	client  sesAPI
 	records intentStore
 	system  func() (*system.System, error)
+	ui      string // address of the Temporal UI, "" if there is none
 }
 
 var stepName = regexp.MustCompile(`^[^#\x00-\x1f]{1,200}$`)
@@ -68,7 +71,7 @@ func (a *SES) SendSESMail(ctx context.Context, in Mail) (MailResult, error) {
 	if !stepName.MatchString(in.Step) {
 		return MailResult{}, fail(InvalidInput, "step %q: want 1 to 200 characters without # and control characters", in.Step)
 	}
-	message, err := a.compose(in)
+	message, err := a.compose(in, activity.GetInfo(ctx))
 	if err != nil {
 		return MailResult{}, err
 	}
@@ -140,7 +143,7 @@ func unknownMail(in Mail, why string) error {
 }
 
 // compose makes the message. Nothing is sent, and nothing is written down, if it cannot be made.
-func (a *SES) compose(in Mail) (*sesv2.SendEmailInput, error) {
+func (a *SES) compose(in Mail, info activity.Info) (*sesv2.SendEmailInput, error) {
 	s, err := describe(a.system)
 	if err != nil {
 		return nil, err
@@ -157,6 +160,10 @@ func (a *SES) compose(in Mail) (*sesv2.SendEmailInput, error) {
 			return nil, fail(InvalidInput, "an address of list %s, or the sender, is no mail address: mend it in system.yaml", in.List)
 		}
 	}
+	data := map[string]string{}
+	maps.Copy(data, in.Data)
+	data["uiUrl"] = dial.RunPage(a.ui, info.Namespace, info.WorkflowExecution.ID, info.WorkflowExecution.RunID)
+	in.Data = data
 	subject, body, err := renderMail(s, in)
 	if err != nil {
 		return nil, err

@@ -36,6 +36,22 @@ func TestMailIsSentOnceToTheList(t *testing.T) {
 	assert.Equal(t, []string{"users@example.jp"}, mails[0].To)
 }
 
+func TestMailToThoseWhoDecideLinksToTheRunAndMailToUsersDoesNot(t *testing.T) {
+	b := newBench(t)
+	b.set.SES.ui = "http://ui.example.jp:8233/"
+	must(b, b.set.SES.SendSESMail, mailOf(b))
+	asked := mailOf(b)
+	asked.Step, asked.Template, asked.List = "gate", "approval-request", "officers"
+	asked.Data = map[string]string{"title": "t", "gate": "plan", "plan": "p", "until": "u", "runId": "計画停止-1", "uiUrl": "http://evil.example/"}
+	must(b, b.set.SES.SendSESMail, asked)
+	mails, err := b.box.Mails()
+	require.NoError(t, err)
+	require.Len(t, mails, 2)
+	assert.NotContains(t, mails[0].Text, "http")
+	assert.Contains(t, mails[1].Text, "■ 画面\nhttp://ui.example.jp:8233/namespaces/")
+	assert.NotContains(t, mails[1].Text, "evil")
+}
+
 func TestMailOfUnknownOutcomeIsNotRepeatedUntilAPersonSaysSo(t *testing.T) {
 	for kind, sent := range map[string]int{sandbox.FaultExecutedThenTimeout: 1, sandbox.FaultLostRequest: 0, sandbox.Fault500: 0} {
 		t.Run(kind, func(t *testing.T) {

@@ -32,12 +32,13 @@ const globalRegion = "us-east-1"
 // callTimeout ends one call to AWS, so that a hung connection does not use up an attempt of many minutes.
 const callTimeout = 20 * time.Second
 
-// Deps is what the activities need. All but HTTP must be set.
+// Deps is what the activities need. All but UI and HTTP must be set.
 type Deps struct {
 	Config   aws.Config                     // region, credentials, endpoint; its retryer is replaced by none
 	System   func() (*system.System, error) // the description in force; read anew at each use, so that an edit counts
 	Calendar *calendar.Calendar             // business days and holidays
 	Records  *records.Store                 // PostgreSQL
+	UI       string                         // address of the Temporal UI, for links in mail; "" for none
 	HTTP     *http.Client                   // for checks of the site from outside; nil: one that refuses link-local addresses
 }
 
@@ -74,7 +75,7 @@ func New(d Deps) (Set, error) {
 		RDS:        &RDS{client: rds.NewFromConfig(cfg), records: d.Records},
 		CloudWatch: &CloudWatch{client: cloudwatch.NewFromConfig(cfg), changes: changes},
 		Scheduler:  &Scheduler{client: scheduler.NewFromConfig(cfg), changes: changes},
-		SES:        &SES{client: sesv2.NewFromConfig(cfg), records: d.Records, system: d.System},
+		SES:        &SES{client: sesv2.NewFromConfig(cfg), records: d.Records, system: d.System, ui: d.UI},
 		Site:       &Site{http: siteClient(d.HTTP), system: d.System},
 		Records:    &Records{store: d.Records},
 		Directory:  &Directory{system: d.System, calendar: d.Calendar, now: time.Now},

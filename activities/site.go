@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"tejun/internal/system"
 )
 
@@ -45,7 +47,8 @@ type Site struct {
 	system func() (*system.System, error)
 }
 
-// CheckSite makes one plain GET per path, without following redirects. What is not as wanted is an error of type NotYet,
+// CheckSite makes one plain GET per path, all at once and without following redirects, and returns what the first path
+// shows. What is not as wanted is an error of type NotYet,
 // so that the policy looks again.
 func (a *Site) CheckSite(ctx context.Context, in SiteCheck) (SiteSeen, error) {
 	s, err := describe(a.system)
@@ -63,13 +66,16 @@ func (a *Site) CheckSite(ctx context.Context, in SiteCheck) (SiteSeen, error) {
 	if len(paths) == 0 {
 		paths = []string{"/"}
 	}
-	var seen SiteSeen
-	for _, path := range paths {
-		if seen, err = a.look(ctx, s.Site.URL, path, from, in); err != nil {
-			return seen, err
-		}
+	seen := make([]SiteSeen, len(paths))
+	looks, ctx := errgroup.WithContext(ctx)
+	for i, path := range paths {
+		looks.Go(func() (err error) {
+			seen[i], err = a.look(ctx, s.Site.URL, path, from, in)
+			return err
+		})
 	}
-	return seen, nil
+	err = looks.Wait()
+	return seen[0], err
 }
 
 func (a *Site) look(ctx context.Context, base, path string, from system.Vantage, in SiteCheck) (SiteSeen, error) {

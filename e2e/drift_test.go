@@ -1,5 +1,3 @@
-//go:build e2e
-
 package e2e
 
 import (
@@ -68,7 +66,7 @@ func TestChangeBetweenApprovalAndStartAsksAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			r := w.start(window(2 * soon))
+			r := w.start(window(soon))
 			r.answer(r.asks("approval", "plan"), runbook.Approve, "sato")
 			old := r.asks("approval", "go")
 			r.answer(old, runbook.Approve, "suzuki")

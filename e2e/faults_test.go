@@ -1,5 +1,3 @@
-//go:build e2e
-
 package e2e
 
 import (
@@ -146,7 +144,7 @@ func TestMissingPermissionIsHeldUntilItIsGiven(t *testing.T) {
 			forbid := func() {
 				w.fault(sandbox.Fault{Service: c.service, Operation: c.operation, Kind: sandbox.FaultDenied, Times: sandbox.Forever})
 			}
-			r := w.start(window(2 * soon))
+			r := w.start(window(soon))
 			r.asks("approval", "plan")
 			r.officersAreTold(1)
 			forbid()
@@ -199,7 +197,7 @@ func TestMailOfUnknownFateIsAPersonsToDecide(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			strike := sandbox.Fault{Service: "sesv2", Operation: "SendEmail", Kind: kind, Times: 1}
-			r := w.start(window(2 * soon))
+			r := w.start(window(soon))
 			plan := r.asks("approval", "plan")
 			r.officersAreTold(1)
 			w.fault(strike)

@@ -1,11 +1,9 @@
-//go:build e2e
-
 // Package e2e tests the main paths on a real Temporal dev server, a real PostgreSQL and the AWS sandbox, with the worker
 // that also runs in production.
 //
 // Temporal and PostgreSQL are started once. Each test has a world of its own on them: a sandbox, its simulated site, and
 // a worker with a task queue. Outages exclude each other by the names of what they touch, and those differ between
-// worlds; so tests run side by side, and a fault in one is none in another.
+// worlds; so tests run side by side, and a fault in one is none in another. With -short they are left out.
 package e2e
 
 import (
@@ -25,7 +23,7 @@ import (
 )
 
 // sideBySide is how many tests run at once. They mostly wait, so there may be more of them than cores.
-const sideBySide = "8"
+const sideBySide = "12"
 
 // startWithin is generous: the first start on a machine builds the Temporal server.
 const startWithin = 9 * time.Minute
@@ -35,6 +33,10 @@ var shared *devstack.Stack
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	if testing.Short() {
+		fmt.Println("left out with -short: whole outages on real servers")
+		return
+	}
 	os.Exit(withStack(m))
 }
 

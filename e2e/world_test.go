@@ -1,5 +1,3 @@
-//go:build e2e
-
 package e2e
 
 import (
@@ -172,7 +170,7 @@ func (w *world) snapshot() sandbox.Snapshot {
 }
 
 // patience is how long a test waits for what should take a moment: the machine may be busy.
-const patience = 90 * time.Second
+const patience = 4 * time.Minute
 
 // eventually waits until check returns nil. It ends the test with the last error.
 func eventually(t *testing.T, what string, check func() error) {

@@ -22,6 +22,7 @@ func heldStatus(now time.Time) *runbook.Status {
 		State: runbook.Held, Says: "holds at the step", StartedAt: *at(-30),
 		WaitingFor: &runbook.WaitingFor{
 			Kind: "held", Gate: "page", Why: "アクセスが拒否された", Answers: []string{"retry", "rollback"}, Eligible: []string{"tanaka", "kato"},
+			By:    runbook.Answerers{"retry": {"tanaka", "kato"}, "rollback": {"tanaka", "kato"}},
 			Until: *at(10), Then: "everything is put back",
 		},
 		Steps: []runbook.Step{
@@ -131,11 +132,12 @@ func TestTheSuggestedCommandNamesSomebodyWhoMayGiveIt(t *testing.T) {
 	a, _, _ := newCLI(t).app()
 	s := &runbook.Status{ID: "run", Runbook: "PlannedOutage", WaitingFor: &runbook.WaitingFor{
 		Kind: "work", Gate: "work", Answers: []string{"done", "extend"}, Eligible: []string{"ito", "kato", "sato", "tanaka"},
+		By: runbook.Answerers{"done": {"kato", "tanaka"}, "extend": {"ito", "sato"}},
 	}}
-	assert.Contains(t, a.answerLine(s, "done"), `done run --as tanaka --reason "…"   # tanaka, kato`)
+	assert.Contains(t, a.answerLine(s, "done"), `done run --as kato --reason "…"   # kato, tanaka`)
 	assert.Contains(t, a.answerLine(s, "extend"), `extend run --as ito --until HH:MM --reason "…"   # ito, sato`)
-	a.as = "kato"
-	assert.Contains(t, a.answerLine(s, "done"), "--as kato ")
-	s.WaitingFor.Gate, s.WaitingFor.Eligible = "plan", []string{"sato", "suzuki"}
+	a.as = "tanaka"
+	assert.Contains(t, a.answerLine(s, "done"), "--as tanaka ")
+	s.WaitingFor.Eligible, s.WaitingFor.By = []string{"sato", "suzuki"}, runbook.Answerers{"approve": {"sato", "suzuki"}}
 	assert.NotContains(t, a.answerLine(s, "approve"), "#", "everybody in the line may")
 }

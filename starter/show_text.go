@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"tejun/internal/plan"
-	"tejun/internal/system"
 	"tejun/workflows/runbook"
 )
 
@@ -20,6 +19,9 @@ func (a *app) printStatus(v view, f showFlags) {
 	a.printf("%s\n", a.paint(dim, a.origin(s, now, zone)))
 	if url := a.runURL(s.ID, s.RunID); url != "" {
 		a.printf("%s\n", a.paint(dim, url))
+	}
+	for _, fact := range s.About {
+		a.printf("%s\n", a.paint(dim, oneLine(fact.Name+": "+fact.Value)))
 	}
 	a.printWaiting(s, now, zone)
 	a.printSteps(s, now, zone)
@@ -91,7 +93,7 @@ func waitLine(w *runbook.WaitingFor) string {
 // named in the line "who".
 func (a *app) answerLine(s *runbook.Status, action string) string {
 	w := s.WaitingFor
-	able := a.able(s, action)
+	able := w.By[action]
 	person := "PERSON"
 	switch {
 	case a.as != "" && slices.Contains(able, a.as):
@@ -108,41 +110,6 @@ func (a *app) answerLine(s *runbook.Status, action string) string {
 		line += "   # " + strings.Join(able, ", ")
 	}
 	return line
-}
-
-// able are those of the eligible people whose role lets them give this answer. Without system.yaml it is all of them; the
-// run is what decides.
-func (a *app) able(s *runbook.Status, action string) []string {
-	sys, err := a.loadSystem()
-	if err != nil {
-		return s.WaitingFor.Eligible
-	}
-	var role, organisation string
-	var known bool
-	switch action {
-	case runbook.Approve, runbook.Reject:
-		var gate system.Gate
-		gate, known = sys.Gate(s.Runbook, s.WaitingFor.Gate)
-		role, organisation = gate.Role, gate.Organisation
-	case runbook.Extend, runbook.Return:
-		var answer system.Answer
-		answer, known = sys.Answer("decide")
-		role, organisation = answer.Role, answer.Organisation
-	default:
-		var answer system.Answer
-		answer, known = sys.Answer("operate")
-		role, organisation = answer.Role, answer.Organisation
-	}
-	if !known {
-		return s.WaitingFor.Eligible
-	}
-	var able []string
-	for _, p := range sys.Eligible(role, organisation) {
-		if slices.Contains(s.WaitingFor.Eligible, p.ID) {
-			able = append(able, p.ID)
-		}
-	}
-	return able
 }
 
 // marks show the steps' states in ASCII, which no terminal's font or width can spoil.

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 
+	"tejun/internal/dial"
 	"tejun/internal/records"
 )
 
@@ -26,7 +26,7 @@ func (a *app) temporal(ctx context.Context) (client.Client, error) {
 	options.Identity = a.identity()
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	c, err := client.DialContext(ctx, options)
+	c, err := dial.Temporal(ctx, options)
 	if err != nil {
 		return nil, fmt.Errorf("no connection: Temporal at %s does not answer%s: %w", options.HostPort, a.startHint(where), err)
 	}
@@ -78,15 +78,14 @@ func (a *app) records(ctx context.Context) (*records.Store, error) {
 // runURL is the Temporal UI's address of a run, "" when the UI is not known.
 func (a *app) runURL(workflowID, runID string) string {
 	where, err := a.locate()
-	if err != nil || where.UI == "" {
+	if err != nil {
 		return ""
 	}
 	namespace := where.Temporal.Namespace
 	if namespace == "" {
 		namespace = client.DefaultNamespace
 	}
-	return fmt.Sprintf("%s/namespaces/%s/workflows/%s/%s/history", where.UI,
-		url.PathEscape(namespace), url.PathEscape(workflowID), url.PathEscape(runID))
+	return dial.RunPage(where.UI, namespace, workflowID, runID)
 }
 
 // isNotFound tells whether the server does not know the run.

@@ -202,7 +202,7 @@ func (d *dev) work(ctx context.Context, s surroundings, cfg aws.Config, postgres
 		}
 	}()
 	err := runWorker(working, parts{
-		Temporal: client.Options{HostPort: temporal.Address()}, TaskQueue: workflows.TaskQueue, Database: postgres.DSN(),
+		Temporal: client.Options{HostPort: temporal.Address()}, TaskQueue: workflows.TaskQueue, Database: postgres.DSN(), UI: temporal.UIURL(),
 		System: d.system, AWS: cfg, Listen: loopback(d.options.Ports.Metrics), StopWithin: devStopWithin, Log: d.log,
 		Ready: func(w started) error { return d.announce(working, s, w, postgres, temporal) },
 	})

@@ -34,7 +34,7 @@ func production(ctx context.Context, s surroundings) (err error) {
 	log.Info("starting", "system", described.ID, "environment", described.Environment, "aws", set.AWS.String())
 	return runWorker(ctx, parts{
 		Temporal: set.Temporal, TaskQueue: set.TaskQueue, Database: set.Database,
-		System: set.System, AWS: cfg, Listen: set.Listen, StopWithin: stopWithin, Log: log,
+		System: set.System, AWS: cfg, UI: set.UI, Listen: set.Listen, StopWithin: stopWithin, Log: log,
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/client"
 	temporallog "go.temporal.io/sdk/log"
 
+	"tejun/internal/dial"
 	"tejun/internal/records"
 	"tejun/worker/serve"
 )
@@ -30,6 +31,7 @@ type parts struct {
 	Database   string // DSN
 	System     *description
 	AWS        aws.Config
+	UI         string        // address of the Temporal UI, "" if it is not known
 	Listen     string        // of /healthz, /livez and /metrics
 	StopWithin time.Duration // how long running activities may take to finish; then they are given up and run again elsewhere
 	Log        *slog.Logger
@@ -59,7 +61,7 @@ func runWorker(ctx context.Context, p parts) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, measured.close(context.WithoutCancel(ctx))) }()
-	c, err := dial(ctx, p, measured)
+	c, err := connect(ctx, p, measured)
 	if err != nil {
 		return err
 	}
@@ -70,7 +72,7 @@ func runWorker(ctx context.Context, p parts) (err error) {
 
 	fatal := make(chan error, 1)
 	w, err := serve.New(serve.Options{
-		Client: c, AWS: p.AWS, System: p.System.Load, Records: store, TaskQueue: p.TaskQueue,
+		Client: c, AWS: p.AWS, System: p.System.Load, Records: store, TaskQueue: p.TaskQueue, UI: p.UI,
 		Identity: identity(), StopWithin: p.StopWithin,
 		Fatal: func(err error) {
 			select {
@@ -121,14 +123,14 @@ func runWorker(ctx context.Context, p parts) (err error) {
 	}
 }
 
-func dial(ctx context.Context, p parts, m metrics) (client.Client, error) {
+func connect(ctx context.Context, p parts, m metrics) (client.Client, error) {
 	options := p.Temporal
 	options.Logger = temporallog.NewStructuredLogger(p.Log)
 	options.MetricsHandler = m.temporal
 	options.Identity = identity()
 	ctx, cancel := context.WithTimeout(ctx, dialWithin)
 	defer cancel()
-	c, err := client.DialContext(ctx, options)
+	c, err := dial.Temporal(ctx, options)
 	if err != nil {
 		return nil, fmt.Errorf("reach Temporal at %s, namespace %s (TEMPORAL_ADDRESS or a profile say where it is, and whether with TLS or an API key): %w",
 			options.HostPort, namespaceOf(options), err)

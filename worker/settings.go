@@ -21,6 +21,7 @@ const (
 	envDatabase  = "TEJUN_DATABASE_URL"
 	envAWS       = "TEJUN_AWS"
 	envTaskQueue = "TEJUN_TASK_QUEUE"
+	envUI        = "TEJUN_UI_URL"
 	envListen    = "TEJUN_LISTEN"
 	envLogLevel  = "TEJUN_LOG_LEVEL"
 	envSiteURL   = "TEJUN_SITE_URL"
@@ -34,6 +35,7 @@ const settingsHelp = `  TEJUN_SYSTEM         path of system.yaml, the descriptio
   TEJUN_AWS            "real": the account of the AWS SDK's usual settings, AWS_ENDPOINT_URL included;
                        "sandbox:DIR": the embedded sandbox with its state in DIR (required)
   TEJUN_TASK_QUEUE     Temporal task queue (default tejun)
+  TEJUN_UI_URL         address of the Temporal UI, for the links in mail to operators and officers (default: no links)
   TEJUN_LISTEN         address of /healthz, /livez and /metrics (default :9464)
   TEJUN_LOG_LEVEL      debug, info, warn or error (default info)
   TEJUN_SITE_URL       looks at the site under this address instead of system.yaml's; not in the environment "production"
@@ -46,6 +48,7 @@ type settings struct {
 	Database  string
 	AWS       awsChoice
 	TaskQueue string
+	UI        string
 	Listen    string
 	LogLevel  slog.Level
 }
@@ -75,7 +78,7 @@ func readSettings(env envconfig.EnvLookup) (settings, error) {
 		v, _ := env.LookupEnv(name)
 		return strings.TrimSpace(v)
 	}
-	s := settings{TaskQueue: get(envTaskQueue), Listen: get(envListen), Database: get(envDatabase)}
+	s := settings{TaskQueue: get(envTaskQueue), UI: get(envUI), Listen: get(envListen), Database: get(envDatabase)}
 	if s.TaskQueue == "" {
 		s.TaskQueue = workflows.TaskQueue
 	}
@@ -83,6 +86,9 @@ func readSettings(env envconfig.EnvLookup) (settings, error) {
 	described := s.readSystem(get(envSystem), get(envSiteURL), &wrong)
 	s.readDatabase(&wrong)
 	s.readAWS(get(envAWS), described, &wrong)
+	if u, err := url.Parse(s.UI); s.UI != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		wrong.add(envUI, "%q is no address of a web page: write it like https://temporal.example.jp", s.UI)
+	}
 	if s.Listen == "" {
 		s.Listen = defaultListen
 	}

@@ -112,7 +112,7 @@ func PlannedOutage(ctx workflow.Context, raw converter.RawValue) (PlannedOutageR
 		err = left
 	}
 	err = o.Close(ctx, err)
-	o.result.Evidence = o.Status().Evidence
+	o.result.Plan, o.result.Evidence = o.PlanDigest(), o.Status().Evidence
 	return o.result, err
 }
 
@@ -197,6 +197,12 @@ func (o *outage) resolve(ctx workflow.Context) error {
 	err = o.About(ctx, runbook.Subject{
 		System: on.SystemID, Environment: on.Environment, Requester: on.Requester, Operator: on.Operator,
 		Targets: o.resources(),
+		About: []runbook.Fact{
+			{Name: "件名 · Title", Value: o.in.Title},
+			{Name: "時間帯 · Window", Value: runbook.JST(o.start) + " – " + runbook.JST(o.end)},
+			{Name: "停止するサービス · Services to stop", Value: strings.Join(o.in.Services, ", ")},
+			{Name: "依頼者・作業者 · Requester and operator", Value: on.Requester + ", " + on.Operator},
+		},
 		Mail: map[string]string{
 			"title": o.in.Title, "reason": o.in.Reason, "services": strings.Join(o.in.Services, "、"),
 			"start": runbook.JapaneseTime(o.start), "end": runbook.JapaneseTime(o.end),

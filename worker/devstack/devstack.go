@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/log"
 
 	"tejun/internal/devserver"
+	"tejun/internal/dial"
 	"tejun/internal/records"
 	"tejun/internal/sandbox"
 	"tejun/internal/site"
@@ -91,7 +92,7 @@ func Start(ctx context.Context, o Options) (s *Stack, err error) {
 	if err := s.Records.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	s.Client, err = client.DialContext(ctx, client.Options{HostPort: s.Servers.Temporal.Address(), Logger: o.Logger})
+	s.Client, err = dial.Temporal(ctx, client.Options{HostPort: s.Servers.Temporal.Address(), Logger: o.Logger})
 	if err != nil {
 		return nil, fmt.Errorf("connect to Temporal at %s: %w", s.Servers.Temporal.Address(), err)
 	}

@@ -25,6 +25,7 @@ type Options struct {
 	System     func() (*system.System, error) // read anew at each use
 	Records    *records.Store
 	TaskQueue  string        // "" means workflows.TaskQueue
+	UI         string        // address of the Temporal UI, for links in mail; "" for none
 	Identity   string        // how the worker shows in the Temporal UI; "" for the SDK's own
 	StopWithin time.Duration // how long running activities may take to end; what takes longer is done again elsewhere
 	Fatal      func(error)   // called when the worker cannot go on; nil logs it
@@ -36,7 +37,7 @@ func New(o Options) (worker.Worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the calendar that is shipped with the program: %w", err)
 	}
-	set, err := activities.New(activities.Deps{Config: o.AWS, System: o.System, Calendar: japan, Records: o.Records})
+	set, err := activities.New(activities.Deps{Config: o.AWS, System: o.System, Calendar: japan, Records: o.Records, UI: o.UI})
 	if err != nil {
 		return nil, err
 	}

@@ -30,9 +30,9 @@ func Start[I, O any](ctx workflow.Context, p Policy, activity Activity[I, O], in
 	return Future[O]{workflow.ExecuteActivity(ctx, (func(context.Context, I) (O, error))(activity), in)}
 }
 
-// local runs an activity on our own database inside the workflow task.
+// local runs an activity on our own database or description inside the workflow task.
 func local[I, O any](ctx workflow.Context, activity Activity[I, O], in I) (O, error) {
-	ctx = workflow.WithLocalActivityOptions(ctx, ledger())
+	ctx = workflow.WithLocalActivityOptions(ctx, ledger(summaryOf(ctx)))
 	return Future[O]{workflow.ExecuteLocalActivity(ctx, (func(context.Context, I) (O, error))(activity), in)}.Get(ctx)
 }
 

@@ -2,7 +2,6 @@ package runbook
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,16 +21,23 @@ var marks = map[StepState]string{
 func (s Status) Markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## %s\n\n**%s** – %s\n", s.Title, s.State, s.Says)
+	for _, fact := range s.About {
+		fmt.Fprintf(&b, "\n%s: %s  ", fact.Name, code(fact.Value))
+	}
+	b.WriteString("\n")
 	if w := s.WaitingFor; w != nil {
 		fmt.Fprintf(&b, "\n**Waiting for %s** (%s) until %s, then: %s\n\n", strings.Join(w.Answers, " / "), w.Gate, JST(w.Until), w.Then)
 		if w.Kind == "approval" {
 			fmt.Fprintf(&b, "Approvals: %d of %d. ", w.Got, w.Quorum)
 		}
-		fmt.Fprintf(&b, "Who can answer: %s. Send the signal `%s` with `{\"by\": \"…\", \"reason\": \"…\"}`", strings.Join(w.Eligible, ", "), strings.Join(w.Answers, "` / `"))
-		if slices.Contains(w.Answers, Extend) {
-			b.WriteString("; `extend` also takes the window's new end: `\"until\": \"2027-01-23T23:30:00+09:00\"`")
+		b.WriteString("Send one of these signals with `{\"by\": \"…\", \"reason\": \"…\"}`:\n\n")
+		for _, name := range w.Answers {
+			fmt.Fprintf(&b, "- `%s`: %s", name, strings.Join(w.By[name], ", "))
+			if name == Extend {
+				b.WriteString("; it also takes the window's new end: `\"until\": \"2027-01-23T23:30:00+09:00\"`")
+			}
+			b.WriteString("\n")
 		}
-		b.WriteString("\n")
 	}
 	if n := len(s.Approvals); n > 0 && !s.Approvals[n-1].Accepted && s.EndedAt == nil {
 		last := s.Approvals[n-1]

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -21,7 +22,7 @@ func (r *Run) Record(ctx workflow.Context, kind, step string, body any) {
 		return
 	}
 	r.records++
-	head, err := local(ctx, records.AppendEvidence, store.Evidence{
+	head, err := local(WithSummary(ctx, "evidence: "+strings.TrimSpace(kind+" "+step)), records.AppendEvidence, store.Evidence{
 		WorkflowID: r.status.ID, RunID: r.status.RunID,
 		Key:  fmt.Sprintf("%s/workflow/%d", r.status.RunID, r.records),
 		Kind: kind, Step: step, At: workflow.Now(ctx).UTC(), Body: content,

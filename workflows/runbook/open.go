@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"time"
 
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
@@ -22,7 +23,7 @@ func Open(ctx workflow.Context, spec Spec, raw converter.RawValue, in Validator)
 		ID: info.WorkflowExecution.ID, RunID: info.WorkflowExecution.RunID,
 		Runbook: spec.Name, Row: spec.Row, Title: spec.Title,
 		State: Planning, Says: "checks the input", StartedAt: info.WorkflowStartTime.UTC(),
-		Steps: []Step{}, Approvals: []Answered{}, Holds: []Hold{},
+		About: []Fact{}, Steps: []Step{}, Approvals: []Answered{}, Holds: []Hold{},
 		operation: operation(info.WorkflowExecution.ID, info.FirstRunID),
 	}
 	err := workflow.SetQueryHandlerWithOptions(ctx, "status", func() (Status, error) { return r.status, nil },
@@ -91,7 +92,7 @@ func (r *Run) Close(ctx workflow.Context, err error) error {
 	r.status.EndedAt = moment(ctx)
 	r.status.WaitingFor = nil
 	if err == nil {
-		r.say(ctx, Done, r.status.Says)
+		r.say(ctx, Done, "finished after "+r.status.EndedAt.Sub(r.status.StartedAt).Round(time.Second).String())
 	} else {
 		r.say(ctx, Failed, outcome)
 	}

@@ -54,9 +54,10 @@ func (p Policy) options(summary string) workflow.ActivityOptions {
 }
 
 // ledger is the policy of local activities on our own database: they are tried until it answers.
-func ledger() workflow.LocalActivityOptions {
+func ledger(summary string) workflow.LocalActivityOptions {
 	return workflow.LocalActivityOptions{
 		StartToCloseTimeout: 10 * time.Second,
+		Summary:             summary,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval:    200 * time.Millisecond,
 			BackoffCoefficient: 2,

@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -130,24 +131,26 @@ func (q *question) taken() []string {
 	return names
 }
 
-// eligible lists the people who can still answer, sorted.
-func (q *question) eligible() []string {
-	var people []string
+// by lists who can still give which answer.
+func (q *question) by() Answerers {
+	by := Answerers{}
 	for _, name := range q.taken() {
-		for _, id := range q.terms[name].people {
+		by[name] = []string{}
+		for _, id := range slices.Sorted(slices.Values(q.terms[name].people)) {
 			if name == Approve && (slices.Contains(q.barred, id) || slices.Contains(q.approvers, id)) {
 				continue
 			}
-			people = append(people, id)
+			by[name] = append(by[name], id)
 		}
 	}
-	slices.Sort(people)
-	return slices.Compact(people)
+	return by
 }
 
 func (q *question) waitingFor() *WaitingFor {
+	by := q.by()
+	eligible := slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Values(by))...)))
 	return &WaitingFor{
-		Kind: q.kind, Gate: q.gate, Why: q.why, Answers: q.taken(), Eligible: q.eligible(),
+		Kind: q.kind, Gate: q.gate, Why: q.why, Answers: q.taken(), Eligible: slices.Compact(eligible), By: by,
 		Got: len(q.approvers), Quorum: q.quorum, Plan: q.plan, Until: q.until.UTC(), Then: q.then,
 	}
 }

@@ -68,10 +68,10 @@ func TestJudgeRefusesEveryAttackOnAnApproval(t *testing.T) {
 
 func TestApprovalsCountOncePerPersonUntilTheQuorum(t *testing.T) {
 	q := gateAsked()
-	require.Equal(t, []string{"sato", "suzuki"}, func() []string { delete(q.terms, Reject); return q.eligible() }())
+	require.Equal(t, []string{"sato", "suzuki"}, func() []string { delete(q.terms, Reject); return q.waitingFor().Eligible }())
 	q.accept(Decision{Action: Approve}, Answered{Action: Approve, Person: "sato"})
 	require.False(t, q.settled())
-	require.Equal(t, []string{"suzuki"}, q.eligible())
+	require.Equal(t, []string{"suzuki"}, q.waitingFor().Eligible)
 	q.accept(Decision{Action: Approve}, Answered{Action: Approve, Person: "suzuki"})
 	require.True(t, q.settled())
 	require.True(t, q.closed)

@@ -64,6 +64,7 @@ type Subject struct {
 	Requester   string            // person ID
 	Operator    string            // person ID
 	Targets     []string          // resources, for the search attribute
+	About       []Fact            // what it is about, in words, for people who look at the run
 	Mail        map[string]string // data for mail templates: title, times, services
 }
 
@@ -74,7 +75,7 @@ func (r *Run) Operation() string { return r.status.operation }
 // About tells the run who asked for it and what it is about.
 func (r *Run) About(ctx workflow.Context, s Subject) error {
 	r.subject = s
-	r.status.Requester = s.Requester
+	r.status.Requester, r.status.About = s.Requester, s.About
 	r.executed = append(r.executed, s.Operator)
 	r.show(ctx)
 	terms, err := local(ctx, directory.AnswerTerms, activities.AnswerQuestion{Kind: "operate", OpenedAt: workflow.Now(ctx).UTC()})

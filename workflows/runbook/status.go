@@ -29,6 +29,7 @@ type Status struct {
 	Row        int         `json:"row"`
 	Title      string      `json:"title"`
 	Requester  string      `json:"requester"`
+	About      []Fact      `json:"about"` // what the run is about, in words
 	State      State       `json:"state"`
 	Says       string      `json:"says"` // the state in one line of words
 	WaitingFor *WaitingFor `json:"waitingFor"`
@@ -44,19 +45,29 @@ type Status struct {
 	planText  string // the plan as Markdown, made once
 }
 
+// Fact is one line about a run.
+type Fact struct {
+	Name  string `json:"name"` // Japanese and English
+	Value string `json:"value"`
+}
+
 // WaitingFor says what would let the run go on, and who can give it.
 type WaitingFor struct {
 	Kind     string    `json:"kind"` // "approval", "time", "work", "decision", "held"
 	Gate     string    `json:"gate"` // gate, or step when held
 	Why      string    `json:"why"`
 	Answers  []string  `json:"answers"`  // such as "approve", "reject"
-	Eligible []string  `json:"eligible"` // person IDs who can still answer
+	Eligible []string  `json:"eligible"` // person IDs who can still give one of the answers
+	By       Answerers `json:"by"`       // who can still give which
 	Got      int       `json:"got"`      // approvals counted so far
 	Quorum   int       `json:"quorum"`
 	Plan     string    `json:"plan"` // digest that an approval must be for, "" if none
 	Until    time.Time `json:"until"`
 	Then     string    `json:"then"` // what happens at that time if nobody answers
 }
+
+// Answerers are the person IDs who can give an answer, sorted, by answer.
+type Answerers map[string][]string
 
 // StepState is where a step is.
 type StepState string

@@ -161,15 +161,12 @@ func (s *Splitter) skip(b *Block) error {
 	for {
 		raw = append(raw, b.Data[:min(rawLimit-len(raw), len(b.Data))]...)
 		for i, c := range b.Data {
-			if state == closing {
+			if state == closing && c != '"' {
 				state = outside
-				if c == '"' {
-					state, prev = inside, c
-					size++
-					continue
-				}
 			}
 			switch {
+			case state == closing:
+				state = inside
 			case c == s.end && state == outside:
 				if prev == '\r' && s.end == '\n' {
 					size--
