@@ -10,6 +10,7 @@ import (
 	"tejun/internal/ingest/fetch"
 	"tejun/internal/ingest/lines"
 	"tejun/internal/ingest/record"
+	"tejun/internal/ingest/sheet"
 )
 
 // opener begins to read a file of one format. Records come with the wanted fields, in that order.
@@ -41,6 +42,7 @@ func (k onDisk) Close() error { return errors.Join(k.Source.Close(), k.file.Clos
 
 // openers are the formats beside CSV and TSV.
 var openers = map[string]opener{
+	dataset.XLSX: anywhere(sheet.Open),
 	dataset.JSONL: func(source io.Reader, d *dataset.Dataset, wanted []record.Wanted) (record.Source, error) {
 		return lines.Open(source, d.Limits.MaxLine, wanted) //nolint:wrapcheck // it says what is wrong, and where
 	},
