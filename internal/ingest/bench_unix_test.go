@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/text/encoding/japanese"
+
+	"tejun/internal/ingest/gen"
 )
 
 // cpu is the processor time that the process has used.
@@ -31,7 +33,7 @@ func report(b *testing.B, rows int, used time.Duration) {
 	b.ReportMetric(float64(used.Nanoseconds())/total, "cpu-ns/row")
 }
 
-// BenchmarkConvert converts a dirty file with all checks of genSpec.
+// BenchmarkConvert converts a dirty file with all checks of its declaration.
 func BenchmarkConvert(b *testing.B) {
 	for _, workers := range []int{1, 2} {
 		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) { benchmarkConvert(b, workers) })
@@ -44,7 +46,7 @@ func benchmarkConvert(b *testing.B, workers int) {
 	b.SetBytes(int64(len(file)))
 	b.ReportAllocs()
 	for b.Loop() {
-		totals, err := ConvertSpec(context.Background(), genSpec(), bytes.NewReader(file), Options{Workers: workers, Unordered: true}, func(c Chunk) error {
+		totals, err := Convert(context.Background(), gen.Dataset(), bytes.NewReader(file), Options{Workers: workers, Unordered: true}, func(c Chunk) error {
 			c.Release()
 			return nil
 		})

@@ -141,7 +141,7 @@ func (c *column) putValue(dst []byte, n int, text []byte) (int, error) {
 
 // days reads a date in the first layout that fits; where none does, the error is that of the layout that came nearest.
 func (c *column) days(text []byte) (int32, error) {
-	first := error(dates.ErrShape)
+	first := dates.ErrShape
 	for _, l := range c.layouts {
 		value, err := l.Days(text)
 		if err == nil {
@@ -155,7 +155,7 @@ func (c *column) days(text []byte) (int32, error) {
 }
 
 func (c *column) micros(text []byte) (int64, error) {
-	first := error(dates.ErrShape)
+	first := dates.ErrShape
 	for _, l := range c.layouts {
 		value, err := l.Micros(text)
 		if err == nil {

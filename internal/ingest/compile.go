@@ -1,9 +1,11 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
+	"tejun/internal/dataset"
 	"tejun/internal/ingest/charset"
 	"tejun/internal/ingest/dates"
 	"tejun/internal/ingest/delimited"
@@ -13,55 +15,72 @@ import (
 const defaultMaxLine = 1 << 20
 
 var kinds = map[string]kind{
-	"text": kindText, "integer": kindInteger, "numeric": kindNumeric, "boolean": kindBoolean, "date": kindDate, "timestamp": kindTimestamp,
+	dataset.Text: kindText, dataset.Integer: kindInteger, dataset.Numeric: kindNumeric, dataset.Boolean: kindBoolean,
+	dataset.Date: kindDate, dataset.Timestamp: kindTimestamp,
 }
 
-// compile makes a spec ready. Its errors are mistakes of the declaration.
-func compile(s Spec) (*plan, error) {
-	c, err := charset.Parse(s.Encoding)
-	if err != nil {
-		return nil, err
+// compile makes a dataset ready. Its errors are mistakes of the declaration, which loading it finds earlier.
+func compile(d *dataset.Dataset) (*plan, error) {
+	c := charset.UTF8 // what readers of all other formats hand over
+	var err error
+	if delimitedFormat(d) {
+		if c, err = charset.Parse(d.Encoding); err != nil {
+			return nil, err //nolint:wrapcheck // it names the encoding
+		}
 	}
 	p := &plan{
-		spec: s, header: s.Header, fields: s.Fields, charset: c,
-		rules:  delimited.Rules{Delimiter: s.Delimiter, MaxLine: s.MaxLine},
-		limits: limits{rejects: s.RejectRows, rejectShare: s.RejectShare, maxRows: s.MaxRows},
+		dataset: d, header: d.Format.Header, fields: d.Format.Fields, charset: c,
+		rules: delimited.Rules{MaxLine: d.Limits.MaxLine},
 	}
 	if p.rules.MaxLine == 0 {
 		p.rules.MaxLine = defaultMaxLine
 	}
-	if s.Delimiter == 0 {
-		p.rules.Delimiter = ','
-		if s.Format == "tsv" {
-			p.rules.Delimiter = '\t'
-		}
+	if p.rules.Delimiter, err = delimiterOf(d.Format); err != nil {
+		return nil, err
 	}
-	if d := p.rules.Delimiter; d == '"' || d == '\n' || d == '\r' || d == 0x1A || d >= 0x80 {
-		return nil, fmt.Errorf("delimiter %q cannot separate fields", d)
+	if len(d.Columns) == 0 {
+		return nil, errors.New("the dataset has no columns")
 	}
-	if len(s.Columns) == 0 {
-		return nil, fmt.Errorf("the dataset has no columns")
-	}
-	for _, declared := range s.Columns {
+	for _, declared := range d.Columns {
 		col, err := compileColumn(declared)
 		if err != nil {
 			return nil, fmt.Errorf("column %s: %w", declared.Name, err)
 		}
-		w := wanted{number: declared.Number, name: declared.Header}
-		if w.number == 0 && (w.name == "" || !s.Header && (s.Format == "csv" || s.Format == "tsv")) {
+		w := wanted{number: declared.Field, name: declared.Header}
+		if w.number == 0 && (w.name == "" || !d.Format.Header && delimitedFormat(d)) {
 			return nil, fmt.Errorf("column %s: say the number of its field, as the file has no header", declared.Name)
 		}
 		p.columns, p.wanted = append(p.columns, col), append(p.wanted, w)
 	}
-	if s.Continuation != nil {
-		if p.continuation, err = compileContinuation(*s.Continuation, p.columns); err != nil {
+	if d.Continuation != nil {
+		if p.continuation, err = compileContinuation(*d.Continuation, p.columns); err != nil {
 			return nil, fmt.Errorf("continuation: %w", err)
 		}
 	}
 	return p, nil
 }
 
-func compileColumn(d Column) (column, error) {
+func delimitedFormat(d *dataset.Dataset) bool {
+	return d.Format.Kind == dataset.CSV || d.Format.Kind == dataset.TSV
+}
+
+// delimiterOf is the declared delimiter, or the format's own.
+func delimiterOf(f dataset.Format) (byte, error) {
+	switch {
+	case f.Delimiter == "" && f.Kind == dataset.TSV:
+		return '\t', nil
+	case f.Delimiter == "":
+		return ',', nil
+	case len(f.Delimiter) != 1:
+		return 0, fmt.Errorf("delimiter %q is more than one ASCII sign", f.Delimiter)
+	}
+	if b := f.Delimiter[0]; b == '"' || b == '\n' || b == '\r' || b == 0 || b == 0x1A || b >= 0x80 {
+		return 0, fmt.Errorf("delimiter %q cannot separate fields", f.Delimiter)
+	}
+	return f.Delimiter[0], nil
+}
+
+func compileColumn(d dataset.Column) (column, error) {
 	k, known := kinds[d.Type]
 	if !known {
 		return column{}, fmt.Errorf("type %q is not known", d.Type)
@@ -90,21 +109,12 @@ func compileColumn(d Column) (column, error) {
 		c.codes = newCodes(d.Codes)
 	}
 	c.checked = c.pattern != nil || c.codes != nil || c.maxLength > 0
-	if k == kindDate || k == kindTimestamp {
-		layouts := d.Layouts
-		if len(layouts) == 0 {
-			layouts = []string{"YYYY-MM-DD"}
-			if k == kindTimestamp {
-				layouts = []string{dates.RFC3339}
-			}
+	for _, text := range d.DateLayouts() {
+		l, err := dates.Compile(text)
+		if err != nil {
+			return c, err //nolint:wrapcheck // it names the layout
 		}
-		for _, text := range layouts {
-			l, err := dates.Compile(text)
-			if err != nil {
-				return c, err //nolint:wrapcheck // it names the layout
-			}
-			c.layouts = append(c.layouts, l)
-		}
+		c.layouts = append(c.layouts, l)
 	}
 	if err := c.setBounds(d.Min, d.Max); err != nil {
 		return c, err
@@ -117,7 +127,7 @@ func (c *column) setBounds(least, most string) error {
 	b := &c.bounds
 	b.leastWritten, b.mostWritten, b.whole = least, most, true
 	if (least != "" || most != "") && (c.kind == kindText || c.kind == kindBoolean) {
-		return fmt.Errorf("a text or boolean has no least or greatest value: use a pattern, codes or a length")
+		return errors.New("a text or boolean has no least or greatest value: use a pattern, codes or a length")
 	}
 	for _, bound := range []struct {
 		written string
@@ -154,14 +164,14 @@ func (c *column) setBounds(least, most string) error {
 	return nil
 }
 
-// continuation is a Continuation, made ready: columns are numbers.
+// continuation is a dataset's continuation, made ready: columns are numbers.
 type continuation struct {
 	column      int
 	open, close []byte
 	same, join  []int
 }
 
-func compileContinuation(d Continuation, columns []column) (*continuation, error) {
+func compileContinuation(d dataset.Continuation, columns []column) (*continuation, error) {
 	find := func(name string) (int, error) {
 		at := slices.IndexFunc(columns, func(c column) bool { return c.name == name })
 		if at < 0 {
@@ -181,7 +191,7 @@ func compileContinuation(d Continuation, columns []column) (*continuation, error
 	}
 	c := &continuation{open: []byte(d.Open), close: []byte(d.Close)}
 	if d.Open == "" || d.Close == "" || d.Open == d.Close {
-		return nil, fmt.Errorf("open and close must be two different signs")
+		return nil, errors.New("open and close must be two different signs")
 	}
 	var err error
 	if c.column, err = find(d.Column); err != nil {

@@ -11,19 +11,24 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/text/encoding/japanese"
+
+	"tejun/internal/dataset"
+	"tejun/internal/ingest/gen"
 )
 
 // one is a spec of one column named v.
-func one(c Column) Spec {
-	c.Name, c.Number = "v", 1
-	return Spec{Format: "csv", Encoding: "utf-8", Columns: []Column{c}, RejectRows: -1}
+func one(c dataset.Column) dataset.Dataset {
+	s := plain("utf-8", "v")
+	c.Name, c.Field = "v", 1
+	s.Columns[0] = c
+	return s
 }
 
 func TestValues(t *testing.T) {
-	text, integer, numeric, date := Column{Type: "text"}, Column{Type: "integer"}, Column{Type: "numeric"}, Column{Type: "date"}
-	with := func(c Column, change func(*Column)) Column { change(&c); return c }
+	text, integer, numeric, date := dataset.Column{Type: "text"}, dataset.Column{Type: "integer"}, dataset.Column{Type: "numeric"}, dataset.Column{Type: "date"}
+	with := func(c dataset.Column, change func(*dataset.Column)) dataset.Column { change(&c); return c }
 	for _, c := range []struct {
-		column   Column
+		column   dataset.Column
 		in, want string // want "" is a reject
 		reason   string
 	}{
@@ -32,31 +37,31 @@ func TestValues(t *testing.T) {
 		{text, `""`, "∅", ""},
 		{text, "a\x00b", "", "holds a zero byte"},
 		{text, " a ", " a ", ""},
-		{with(text, func(c *Column) { c.Normalise = []string{"trim"} }), " a　", "a", ""},
-		{with(text, func(c *Column) { c.Normalise = []string{"trim"} }), "　　", "∅", ""},
-		{with(text, func(c *Column) { c.Normalise, c.Required = []string{"trim"}, true }), "　　", "", "is empty, and a value is required"},
-		{with(text, func(c *Column) { c.Normalise = []string{"nfkc"} }), "㈱ＡＢﾊﾟ", "(株)ABパ", ""},
-		{with(text, func(c *Column) { c.Normalise = []string{"nfkc"} }), "ﷺ" + strings.Repeat("ﷺ", 40), strings.Repeat("صلى الله عليه وسلم", 41), ""},
-		{with(text, func(c *Column) { c.Normalise = []string{"kana-width"} }), "Ａｶﾞ", "Ａガ", ""},
-		{with(text, func(c *Column) { c.MaxLength = 3 }), "東京都", "東京都", ""},
-		{with(text, func(c *Column) { c.MaxLength = 3 }), "東京都庁", "", `"東京都庁" is too long: 4 characters, at most 3`},
-		{with(text, func(c *Column) { c.Pattern = "[0-9]{3}-?[0-9]{4}" }), "060-0000", "060-0000", ""},
-		{with(text, func(c *Column) { c.Pattern = "[0-9]{7}" }), "06000000", "", `"06000000" does not match the pattern [0-9]{7}`},
-		{with(text, func(c *Column) { c.Codes = []string{"01", "11"} }), "11", "11", ""},
-		{with(text, func(c *Column) { c.Codes = []string{"01", "11"} }), "1", "", `"1" is not on the list of codes (01, 11)`},
-		{with(text, func(c *Column) { c.Codes = []string{"a long code", "b"} }), "a long code", "a long code", ""},
+		{with(text, func(c *dataset.Column) { c.Normalise = []string{"trim"} }), " a　", "a", ""},
+		{with(text, func(c *dataset.Column) { c.Normalise = []string{"trim"} }), "　　", "∅", ""},
+		{with(text, func(c *dataset.Column) { c.Normalise, c.Required = []string{"trim"}, true }), "　　", "", "is empty, and a value is required"},
+		{with(text, func(c *dataset.Column) { c.Normalise = []string{"nfkc"} }), "㈱ＡＢﾊﾟ", "(株)ABパ", ""},
+		{with(text, func(c *dataset.Column) { c.Normalise = []string{"nfkc"} }), "ﷺ" + strings.Repeat("ﷺ", 40), strings.Repeat("صلى الله عليه وسلم", 41), ""},
+		{with(text, func(c *dataset.Column) { c.Normalise = []string{"kana-width"} }), "Ａｶﾞ", "Ａガ", ""},
+		{with(text, func(c *dataset.Column) { c.MaxLength = 3 }), "東京都", "東京都", ""},
+		{with(text, func(c *dataset.Column) { c.MaxLength = 3 }), "東京都庁", "", `"東京都庁" is too long: 4 characters, at most 3`},
+		{with(text, func(c *dataset.Column) { c.Pattern = "[0-9]{3}-?[0-9]{4}" }), "060-0000", "060-0000", ""},
+		{with(text, func(c *dataset.Column) { c.Pattern = "[0-9]{7}" }), "06000000", "", `"06000000" does not match the pattern [0-9]{7}`},
+		{with(text, func(c *dataset.Column) { c.Codes = []string{"01", "11"} }), "11", "11", ""},
+		{with(text, func(c *dataset.Column) { c.Codes = []string{"01", "11"} }), "1", "", `"1" is not on the list of codes (01, 11)`},
+		{with(text, func(c *dataset.Column) { c.Codes = []string{"a long code", "b"} }), "a long code", "a long code", ""},
 		{integer, "0042", "42", ""},
 		{integer, "-5", "-5", ""},
 		{integer, `"1,234,567,890"`, "1234567890", ""},
 		{integer, "1.5", "", `"1.5" is not a whole number`},
 		{integer, "12a", "", `"12a" is not a whole number`},
 		{integer, "１２", "", `"１２" is not a whole number`},
-		{with(integer, func(c *Column) { c.Normalise = []string{"nfkc", "trim"} }), "１２　", "12", ""},
+		{with(integer, func(c *dataset.Column) { c.Normalise = []string{"nfkc", "trim"} }), "１２　", "12", ""},
 		{integer, "9223372036854775808", "", "is beyond what the column can hold"},
-		{with(integer, func(c *Column) { c.Min, c.Max = "1", "10" }), "10", "10", ""},
-		{with(integer, func(c *Column) { c.Min, c.Max = "1", "10" }), "11", "", `"11" is above the greatest value 10`},
-		{with(integer, func(c *Column) { c.Min, c.Max = "1", "10" }), "0", "", `"0" is below the least value 1`},
-		{with(integer, func(c *Column) { c.Codes = []string{"1", "2"} }), "3", "", `is not on the list of codes`},
+		{with(integer, func(c *dataset.Column) { c.Min, c.Max = "1", "10" }), "10", "10", ""},
+		{with(integer, func(c *dataset.Column) { c.Min, c.Max = "1", "10" }), "11", "", `"11" is above the greatest value 10`},
+		{with(integer, func(c *dataset.Column) { c.Min, c.Max = "1", "10" }), "0", "", `"0" is below the least value 1`},
+		{with(integer, func(c *dataset.Column) { c.Codes = []string{"1", "2"} }), "3", "", `is not on the list of codes`},
 		{numeric, "0", "0000000000000000", ""},
 		{numeric, "-0.00", "0000000000000000", ""},
 		{numeric, "1", "00010000000000000001", ""},
@@ -66,21 +71,21 @@ func TestValues(t *testing.T) {
 		{numeric, "0.00000001", "0001fffe00000008" + "0001", ""},
 		{numeric, "100000000.5", "0004000200000001" + "0001000000001388", ""},
 		{numeric, "abc", "", `"abc" is not a number`},
-		{with(numeric, func(c *Column) { c.Max = "99.95" }), "99.951", "", "is above the greatest value 99.95"},
-		{Column{Type: "boolean"}, "1", "01", ""},
-		{Column{Type: "boolean"}, "No", "00", ""},
-		{Column{Type: "boolean"}, "2", "", "is neither yes nor no"},
+		{with(numeric, func(c *dataset.Column) { c.Max = "99.95" }), "99.951", "", "is above the greatest value 99.95"},
+		{dataset.Column{Type: "boolean"}, "1", "01", ""},
+		{dataset.Column{Type: "boolean"}, "No", "00", ""},
+		{dataset.Column{Type: "boolean"}, "2", "", "is neither yes nor no"},
 		{date, "2000-01-02", "1", ""},
 		{date, "1999-12-31", "-1", ""},
 		{date, "2023-02-29", "", `"2023-02-29" is no date: there is no such day in the calendar`},
 		{date, "2023/02/28", "", `"2023/02/28" is no date in the layout YYYY-MM-DD`},
-		{with(date, func(c *Column) { c.Layouts = []string{"YYYY/M/D", "wareki"} }), "平成12年1月1日", "0", ""},
-		{with(date, func(c *Column) { c.Layouts = []string{"YYYY/M/D", "wareki"} }), "平成31年5月1日", "", "the era did not last until"},
-		{with(date, func(c *Column) { c.Layouts = []string{"YYYY/M/D", "wareki"} }), "昨日", "", "is no date in the layout YYYY/M/D or wareki"},
-		{with(date, func(c *Column) { c.Max = "2024-12-31" }), "2025-01-01", "", `"2025-01-01" is above the greatest value 2024-12-31`},
-		{Column{Type: "timestamp"}, "2000-01-01T09:00:00+09:00", "0", ""},
-		{Column{Type: "timestamp", Layouts: []string{"YYYY/MM/DD HH:mm"}}, "2000/01/01 09:00", "0", ""},
-		{Column{Type: "timestamp", Layouts: []string{"YYYY/MM/DD HH:mm"}}, "2000/01/01 25:00", "", "there is no such time of day"},
+		{with(date, func(c *dataset.Column) { c.Layouts = []string{"YYYY/M/D", "wareki"} }), "平成12年1月1日", "0", ""},
+		{with(date, func(c *dataset.Column) { c.Layouts = []string{"YYYY/M/D", "wareki"} }), "平成31年5月1日", "", "the era did not last until"},
+		{with(date, func(c *dataset.Column) { c.Layouts = []string{"YYYY/M/D", "wareki"} }), "昨日", "", "is no date in the layout YYYY/M/D or wareki"},
+		{with(date, func(c *dataset.Column) { c.Max = "2024-12-31" }), "2025-01-01", "", `"2025-01-01" is above the greatest value 2024-12-31`},
+		{dataset.Column{Type: "timestamp"}, "2000-01-01T09:00:00+09:00", "0", ""},
+		{dataset.Column{Type: "timestamp", Layouts: []string{"YYYY/MM/DD HH:mm"}}, "2000/01/01 09:00", "0", ""},
+		{dataset.Column{Type: "timestamp", Layouts: []string{"YYYY/MM/DD HH:mm"}}, "2000/01/01 25:00", "", "there is no such time of day"},
 	} {
 		// The value stands between others, so that the reject says which line; a second column keeps blank lines from being skipped.
 		out, err := convertText(t, one(c.column), c.in+"\n\""+strings.ReplaceAll(strings.Trim(c.in, `"`), `"`, `""`)+"\"\n\"\"\n\"\"\n\"\"\n")
@@ -118,15 +123,15 @@ func TestFilesThatAreRefused(t *testing.T) {
 	require.NoError(t, err)
 	utf8 := strings.Repeat("1,札幌市中央区\n", 40)
 	headed := plain("utf-8", "id", "name")
-	headed.Header = true
-	headed.Columns[0].Number, headed.Columns[0].Header, headed.Columns[1].Number, headed.Columns[1].Header = 0, "番号", 0, "名称"
+	headed.Format.Header = true
+	headed.Columns[0].Field, headed.Columns[0].Header, headed.Columns[1].Field, headed.Columns[1].Header = 0, "番号", 0, "名称"
 	fixed := plain("utf-8", "id", "name")
-	fixed.Fields = 2
+	fixed.Format.Fields = 2
 	small := plain("utf-8", "id", "name")
-	small.MaxLine = 1000
+	small.Limits.MaxLine = 1000
 	for _, c := range []struct {
 		name  string
-		spec  Spec
+		spec  dataset.Dataset
 		in    string
 		words string
 	}{
@@ -161,7 +166,7 @@ func TestFilesThatAreRefused(t *testing.T) {
 	_, err = convert(t, plain("utf-8", "id", "name"), strings.NewReader("1,a\n2,b\n"), Options{MaxBytes: 5})
 	require.ErrorContains(t, err, "more than the 5 bytes that are allowed")
 	limited := plain("utf-8", "id", "name")
-	limited.MaxRows = 1
+	limited.Limits.MaxRows = 1
 	_, err = convertText(t, limited, "1,a\n2,b\n")
 	require.ErrorContains(t, err, "more than the 1 rows that are allowed")
 }
@@ -169,7 +174,7 @@ func TestFilesThatAreRefused(t *testing.T) {
 func TestRowsThatAreRejected(t *testing.T) {
 	s := plain("utf-8", "id", "name")
 	s.Columns[0].Type = "integer"
-	s.MaxLine = 1000
+	s.Limits.MaxLine = 1000
 	out, err := convertText(t, s, strings.Join([]string{
 		"1,a", "2,b,c", "3", `4,"d"x`, "", "5," + strings.Repeat("e", 2000), "x,f", "6,\x00", "=1+1,g", "7,=SUM(A1)", "8,\"i\nj\"", "9,k"}, "\r\n"))
 	require.NoError(t, err)
@@ -197,7 +202,7 @@ func TestRowsThatAreRejected(t *testing.T) {
 
 func TestLimitsForRejects(t *testing.T) {
 	s := plain("utf-8", "id", "name")
-	s.Columns[0].Type, s.RejectRows = "integer", 2
+	s.Columns[0].Type, s.Limits.RejectRows = "integer", 2
 	_, err := convertText(t, s, "1,a\nx,b\ny,c\n4,d\n")
 	require.NoError(t, err)
 	out, err := convertText(t, s, "1,a\nx,b\ny,c\nz,d\n5,e\n")
@@ -205,7 +210,7 @@ func TestLimitsForRejects(t *testing.T) {
 	require.ErrorAs(t, err, &limit)
 	require.EqualError(t, err, `3 of 5 rows are rejected, which is more than the 2 that are allowed; the first is line 2, column id: "x" is not a whole number`)
 	require.Empty(t, out.rows, "the chunk that goes beyond is not handed over")
-	s.RejectRows, s.RejectShare = -1, 0.25
+	s.Limits.RejectRows, s.Limits.RejectShare = -1, 0.25
 	_, err = convertText(t, s, "1,a\nx,b\n3,c\n4,d\n")
 	require.NoError(t, err)
 	_, err = convertText(t, s, "1,a\nx,b\n3,c\n")
@@ -214,9 +219,9 @@ func TestLimitsForRejects(t *testing.T) {
 
 func TestHeadersAndMarks(t *testing.T) {
 	s := plain("detect", "id", "name")
-	s.Header = true
-	s.Columns[0].Number, s.Columns[0].Header = 0, "番号"
-	s.Columns[1].Number, s.Columns[1].Header = 0, `名"称`
+	s.Format.Header = true
+	s.Columns[0].Field, s.Columns[0].Header = 0, "番号"
+	s.Columns[1].Field, s.Columns[1].Header = 0, `名"称`
 	out, err := convertText(t, s, "\xEF\xBB\xBF\"名\"\"称\",x, 番号 \r\n札幌,0,1\r\n")
 	require.NoError(t, err)
 	require.Equal(t, []string{`名"称`, "x", "番号"}, out.totals.Header)
@@ -248,12 +253,12 @@ func TestTheSameContentHasTheSameHash(t *testing.T) {
 func TestWorkersAndBlocksChangeNothing(t *testing.T) {
 	file, facts := generated()
 	file = file[:bytes.LastIndexByte(file[:3<<20], '\n')+1]
-	want, err := convert(t, genSpec(), bytes.NewReader(file), Options{Workers: 1, BlockSize: 64 << 20})
+	want, err := convert(t, *gen.Dataset(), bytes.NewReader(file), Options{Workers: 1, BlockSize: 64 << 20})
 	require.NoError(t, err)
 	require.Greater(t, len(want.rejects), 5)
 	require.NotZero(t, facts.Broken)
 	for _, o := range []Options{{Workers: 2}, {Workers: 4, BlockSize: 1000}, {Workers: 3, BlockSize: 33_333, Unordered: true}, {Workers: 1, BlockSize: 1 << 12}} {
-		got, err := convert(t, genSpec(), bytes.NewReader(file), o)
+		got, err := convert(t, *gen.Dataset(), bytes.NewReader(file), o)
 		require.NoError(t, err)
 		require.Equal(t, want.totals, got.totals, "%+v", o)
 		require.Equal(t, want.rejects, got.rejects, "%+v", o)
@@ -263,7 +268,7 @@ func TestWorkersAndBlocksChangeNothing(t *testing.T) {
 
 func TestGeneratedFileHasItsFacts(t *testing.T) {
 	file, facts := generated()
-	totals, err := ConvertSpec(context.Background(), genSpec(), bytes.NewReader(file), Options{}, func(c Chunk) error { c.Release(); return nil })
+	totals, err := Convert(context.Background(), gen.Dataset(), bytes.NewReader(file), Options{}, func(c Chunk) error { c.Release(); return nil })
 	require.NoError(t, err)
 	require.EqualValues(t, facts.Records, totals.Records)
 	require.EqualValues(t, facts.Broken, totals.Rejects)
@@ -274,7 +279,7 @@ func TestConversionEndsWhenItsReceiverFails(t *testing.T) {
 	file, _ := generated()
 	for _, unordered := range []bool{false, true} {
 		broken := errors.New("the database is gone")
-		_, err := ConvertSpec(context.Background(), genSpec(), bytes.NewReader(file), Options{Unordered: unordered}, func(c Chunk) error {
+		_, err := Convert(context.Background(), gen.Dataset(), bytes.NewReader(file), Options{Unordered: unordered}, func(c Chunk) error {
 			if c.Number == 5 {
 				return broken
 			}
@@ -282,7 +287,7 @@ func TestConversionEndsWhenItsReceiverFails(t *testing.T) {
 		})
 		require.ErrorIs(t, err, broken)
 		ctx, cancel := context.WithCancel(context.Background())
-		_, err = ConvertSpec(ctx, genSpec(), bytes.NewReader(file), Options{Unordered: unordered}, func(c Chunk) error {
+		_, err = Convert(ctx, gen.Dataset(), bytes.NewReader(file), Options{Unordered: unordered}, func(c Chunk) error {
 			if c.Number == 3 {
 				cancel()
 			}
@@ -290,7 +295,7 @@ func TestConversionEndsWhenItsReceiverFails(t *testing.T) {
 		})
 		require.ErrorIs(t, err, context.Canceled)
 	}
-	_, err := ConvertSpec(context.Background(), genSpec(), io.MultiReader(bytes.NewReader(file[:1<<20]), failing{}), Options{}, func(Chunk) error { return nil })
+	_, err := Convert(context.Background(), gen.Dataset(), io.MultiReader(bytes.NewReader(file[:1<<20]), failing{}), Options{}, func(Chunk) error { return nil })
 	require.ErrorIs(t, err, io.ErrClosedPipe)
 }
 
@@ -300,7 +305,7 @@ func (failing) Read([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestContinuationsThatDoNotClose(t *testing.T) {
 	s := plain("utf-8", "code", "town")
-	s.Continuation = &Continuation{Column: "town", Open: "（", Close: "）", Same: []string{"code"}, Join: []string{"town"}}
+	s.Continuation = &dataset.Continuation{Column: "town", Open: "（", Close: "）", Same: []string{"code"}, Join: []string{"town"}}
 	out, err := convert(t, s, strings.NewReader("1,a（b\n1,c\n1,d）\n2,e（f\n3,g\n4,h（i）\n5,\"j（\"\"k\"\n5,\"l\"\"）\"\n6,m（\n"), Options{BlockSize: 8})
 	require.NoError(t, err)
 	var got []string
@@ -314,22 +319,22 @@ func TestContinuationsThatDoNotClose(t *testing.T) {
 	require.EqualValues(t, 9, out.rejects[1].Line)
 }
 
-func TestSpecsThatCannotBe(t *testing.T) {
-	for words, change := range map[string]func(*Spec){
-		"encoding":                    func(s *Spec) { s.Encoding = "latin1" },
-		"cannot separate":             func(s *Spec) { s.Delimiter = '"' },
-		"no columns":                  func(s *Spec) { s.Columns = nil },
-		`column id: type "blob"`:      func(s *Spec) { s.Columns[0].Type = "blob" },
-		"column id: pattern":          func(s *Spec) { s.Columns[0].Pattern = "(" },
-		"column id: normalisation":    func(s *Spec) { s.Columns[0].Normalise = []string{"lower"} },
-		"column id: layout":           func(s *Spec) { s.Columns[0].Type, s.Columns[0].Layouts = "date", []string{"%Y"} },
-		"column id: the bound x":      func(s *Spec) { s.Columns[0].Type, s.Columns[0].Min = "integer", "x" },
-		"no least or greatest":        func(s *Spec) { s.Columns[0].Min = "1" },
-		"say the number of its field": func(s *Spec) { s.Columns[0].Number, s.Columns[0].Header = 0, "id" },
-		"there is no column x":        func(s *Spec) { s.Continuation = &Continuation{Column: "x", Open: "(", Close: ")"} },
-		"must be among those":         func(s *Spec) { s.Continuation = &Continuation{Column: "id", Open: "(", Close: ")"} },
-		"two different signs":         func(s *Spec) { s.Continuation = &Continuation{Column: "id"} },
-		`format "xml"`:                func(s *Spec) { s.Format = "xml" },
+func TestDatasetsThatCannotBe(t *testing.T) {
+	for words, change := range map[string]func(*dataset.Dataset){
+		"encoding":                    func(s *dataset.Dataset) { s.Encoding = "latin1" },
+		"cannot separate":             func(s *dataset.Dataset) { s.Format.Delimiter = `"` },
+		"no columns":                  func(s *dataset.Dataset) { s.Columns = nil },
+		`column id: type "blob"`:      func(s *dataset.Dataset) { s.Columns[0].Type = "blob" },
+		"column id: pattern":          func(s *dataset.Dataset) { s.Columns[0].Pattern = "(" },
+		"column id: normalisation":    func(s *dataset.Dataset) { s.Columns[0].Normalise = []string{"lower"} },
+		"column id: layout":           func(s *dataset.Dataset) { s.Columns[0].Type, s.Columns[0].Layouts = "date", []string{"%Y"} },
+		"column id: the bound x":      func(s *dataset.Dataset) { s.Columns[0].Type, s.Columns[0].Min = "integer", "x" },
+		"no least or greatest":        func(s *dataset.Dataset) { s.Columns[0].Min = "1" },
+		"say the number of its field": func(s *dataset.Dataset) { s.Columns[0].Field, s.Columns[0].Header = 0, "id" },
+		"there is no column x":        func(s *dataset.Dataset) { s.Continuation = &dataset.Continuation{Column: "x", Open: "(", Close: ")"} },
+		"must be among those":         func(s *dataset.Dataset) { s.Continuation = &dataset.Continuation{Column: "id", Open: "(", Close: ")"} },
+		"two different signs":         func(s *dataset.Dataset) { s.Continuation = &dataset.Continuation{Column: "id"} },
+		`format "xml"`:                func(s *dataset.Dataset) { s.Format.Kind = "xml" },
 	} {
 		s := plain("utf-8", "id", "name")
 		change(&s)
@@ -340,13 +345,13 @@ func TestSpecsThatCannotBe(t *testing.T) {
 
 func TestTSVAndOtherDelimiters(t *testing.T) {
 	s := plain("cp932", "id", "name")
-	s.Format = "tsv"
+	s.Format.Kind = dataset.TSV
 	out, err := convertText(t, s, "1\t\x83\x5C\x83\x7C,x\n")
 	require.NoError(t, err)
 	require.Equal(t, []string{"1", "ソポ,x"}, out.rows[0].cols)
 	for _, encoding := range []string{"cp932", "detect"} {
 		s = plain(encoding, "id", "name")
-		s.Delimiter = '|' // 0x7C, the second byte of ポ
+		s.Format.Delimiter = "|" // 0x7C, the second byte of ポ
 		out, err = convertText(t, s, strings.Repeat("1|\x83\x7C\x83\x93\x83\x76\x8D\x48\x8B\xC6\n", 4)+"2|\"\x83\x7C|\"\n")
 		require.NoError(t, err)
 		require.Equal(t, []string{"1", "ポンプ工業"}, out.rows[0].cols)

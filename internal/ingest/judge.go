@@ -21,12 +21,12 @@ func (p *pipeline) judge(d *done) error {
 			return p.wrongCount(int64(d.ragged), int64(records), d.chunk.Rejects)
 		}
 	}
-	l := p.plan.limits
-	if l.rejects >= 0 && t.Rejects > l.rejects {
-		return &RejectLimitError{Rejects: t.Rejects, Records: t.Records, Limit: fmt.Sprintf("the %d that are allowed", l.rejects), First: p.first}
+	l := p.plan.dataset.Limits
+	if l.RejectRows >= 0 && t.Rejects > l.RejectRows {
+		return &RejectLimitError{Rejects: t.Rejects, Records: t.Records, Limit: fmt.Sprintf("the %d that are allowed", l.RejectRows), First: p.first}
 	}
-	if l.maxRows > 0 && t.Records > l.maxRows {
-		return refuse("the file has more than the %d rows that are allowed", l.maxRows)
+	if l.MaxRows > 0 && t.Records > l.MaxRows {
+		return refuse("the file has more than the %d rows that are allowed", l.MaxRows)
 	}
 	return nil
 }
@@ -40,7 +40,7 @@ func (p *pipeline) judgeEnd() error {
 	if t.Ragged*2 > t.Records {
 		return p.wrongCount(t.Ragged, t.Records, []Reject{p.first})
 	}
-	if share := p.plan.limits.rejectShare; share > 0 && float64(t.Rejects) > share*float64(t.Records) {
+	if share := p.plan.dataset.Limits.RejectShare; share > 0 && float64(t.Rejects) > share*float64(t.Records) {
 		return &RejectLimitError{Rejects: t.Rejects, Records: t.Records, Limit: fmt.Sprintf("%g %% of them", share*100), First: p.first}
 	}
 	return nil

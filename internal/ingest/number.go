@@ -171,7 +171,7 @@ func (d decimal) compare(other decimal) int {
 func (d decimal) put(dst []byte, n int) int {
 	start := n
 	n += 12
-	count, weight := 0, 0
+	count, weight := 0, -1
 	if len(d.whole) > 0 {
 		weight = (len(d.whole)+3)/4 - 1
 		first := (len(d.whole)-1)%4 + 1
@@ -179,8 +179,6 @@ func (d decimal) put(dst []byte, n int) int {
 			binary.BigEndian.PutUint16(dst[n+2*count:], group(d.whole[from:to], 0))
 			count++
 		}
-	} else {
-		weight = -1
 	}
 	for from := 0; from < len(d.fraction); from += 4 {
 		part := d.fraction[from:min(from+4, len(d.fraction))]

@@ -30,7 +30,6 @@ type job struct {
 // done is what a worker made of a job.
 type done struct {
 	chunk             Chunk
-	lines             int64
 	blank             int
 	joined            int
 	undecoded, ragged int

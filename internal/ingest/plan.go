@@ -1,21 +1,20 @@
 package ingest
 
 import (
+	"tejun/internal/dataset"
 	"tejun/internal/ingest/charset"
 	"tejun/internal/ingest/delimited"
 )
 
 // plan is a dataset, made ready for one file.
 type plan struct {
-	spec    Spec
-	columns []column
-	wanted  []wanted // where each column's field stands in the file
-	fields  int      // that each record has; 0 if the first record tells
-	header  bool     // the first record names the fields
-	charset charset.Charset
-	rules   delimited.Rules
-	limits  limits
-
+	dataset      *dataset.Dataset
+	columns      []column
+	wanted       []wanted // where each column's field stands in the file
+	fields       int      // that each record has; 0 if the first record tells
+	header       bool     // the first record names the fields
+	charset      charset.Charset
+	rules        delimited.Rules
 	continuation *continuation // nil if there is none
 }
 
@@ -23,13 +22,6 @@ type plan struct {
 type wanted struct {
 	number int    // from 1; 0 if the header tells
 	name   string // in the header
-}
-
-// limits are when a file is given up.
-type limits struct {
-	rejects     int64 // rows; negative means no limit
-	rejectShare float64
-	maxRows     int64
 }
 
 // maySplitWrongly says that a field may hold a byte that looks like the delimiter.

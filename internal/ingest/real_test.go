@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tejun/internal/dataset"
 	"tejun/internal/ingest/unpack"
 )
 
@@ -172,5 +173,27 @@ func TestCorporateNumbers(t *testing.T) {
 		require.Equal(t, 14_082, latest)
 		require.Equal(t, map[string]int{"01": 1136, "11": 76, "12": 621, "21": 12_358, "22": 4, "71": 43}, kinds)
 		require.Equal(t, []int{11, 3, 1350}, []int{noPost, special, minus})
+	}
+}
+
+// TestDeclaredExamples converts the real files as the example declarations have it.
+func TestDeclaredExamples(t *testing.T) {
+	for _, c := range []struct {
+		declaration, file string
+		rows, joined      int64
+	}{
+		{"postal-codes.yaml", "ken_all_20241224.zip", 124_754, 0},
+		{"corporate-numbers.yaml", "houjin_diff_20250130.csv", 14_238, 0},
+	} {
+		d, err := dataset.Load(filepath.Join("..", "..", "examples", "datasets", c.declaration))
+		require.NoError(t, err)
+		content := shared(t, c.file)
+		if d.Packing.Kind == dataset.PackingZip {
+			content = unzipped(t, c.file)
+		}
+		out, err := convert(t, *d, bytes.NewReader(content), Options{})
+		require.NoError(t, err)
+		require.EqualValues(t, c.rows, out.totals.Records)
+		require.EqualValues(t, c.rows-c.joined, out.totals.Rows)
 	}
 }

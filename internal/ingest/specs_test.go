@@ -13,54 +13,28 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tejun/internal/dataset"
 	"tejun/internal/ingest/gen"
 )
 
 // texts are columns of text, one a field, in order.
-func texts(names ...string) []Column {
-	var list []Column
+func texts(names ...string) []dataset.Column {
+	var list []dataset.Column
 	for i, name := range names {
-		list = append(list, Column{Name: name, Number: i + 1, Type: "text"})
+		list = append(list, dataset.Column{Name: name, Field: i + 1, Type: dataset.Text})
 	}
 	return list
 }
 
 // plain is a CSV file of text columns without header.
-func plain(encoding string, names ...string) Spec {
-	return Spec{Format: "csv", Encoding: encoding, Columns: texts(names...), RejectRows: -1}
-}
-
-// genSpec declares the files of package gen.
-func genSpec() Spec {
-	s := plain("cp932", gen.Columns...)
-	for i := range s.Columns {
-		c := &s.Columns[i]
-		switch c.Name {
-		case "id":
-			c.Type, c.Required, c.Min = "integer", true, "1"
-		case "members":
-			c.Type = "integer"
-		case "code":
-			c.Pattern, c.Required = "[0-9]{7}", true
-		case "name":
-			c.Required, c.MaxLength, c.Normalise = true, 100, []string{"nfkc", "trim"}
-		case "amount":
-			c.Type, c.Min = "numeric", "0"
-		case "registered_on":
-			c.Type, c.Layouts = "date", []string{"YYYY-MM-DD", "wareki"}
-		case "updated_at":
-			c.Type, c.Layouts = "timestamp", []string{"YYYY/MM/DD HH:mm:ss"}
-		case "active":
-			c.Type = "boolean"
-		case "kind":
-			c.Codes = []string{"01", "11", "12", "21", "22", "71"}
-		}
+func plain(encoding string, names ...string) dataset.Dataset {
+	return dataset.Dataset{
+		ID: "test", Format: dataset.Format{Kind: dataset.CSV}, Encoding: encoding, Columns: texts(names...), Limits: dataset.Limits{RejectRows: -1},
 	}
-	return s
 }
 
 // kenAll declares Japan Post's postal codes.
-func kenAll(join bool) Spec {
+func kenAll(join bool) dataset.Dataset {
 	s := plain("cp932", "code", "old_postal_code", "postal_code", "prefecture_kana", "city_kana", "town_kana", "prefecture", "city", "town",
 		"flag1", "flag2", "flag3", "flag4", "flag5", "flag6")
 	s.Columns[0].Pattern, s.Columns[2].Pattern = "[0-9]{5}", "[0-9]{7}"
@@ -71,13 +45,13 @@ func kenAll(join bool) Spec {
 		}
 	}
 	if join {
-		s.Continuation = &Continuation{Column: "town", Open: "（", Close: "）", Same: []string{"code", "postal_code"}, Join: []string{"town", "town_kana"}}
+		s.Continuation = &dataset.Continuation{Column: "town", Open: "（", Close: "）", Same: []string{"code", "postal_code"}, Join: []string{"town", "town_kana"}}
 	}
 	return s
 }
 
 // houjin declares the National Tax Agency's corporate numbers.
-func houjin() Spec {
+func houjin() dataset.Dataset {
 	names := []string{"sequence", "corporate_number", "process", "correct", "updated_on", "changed_on", "name", "name_image", "kind", "prefecture", "city",
 		"street", "address_image", "prefecture_code", "city_code", "post_code", "address_outside", "address_outside_image", "closed_on", "close_cause",
 		"successor", "change_cause", "assigned_on", "latest", "name_en", "prefecture_en", "city_en", "address_outside_en", "furigana", "hihyoji"}
@@ -108,7 +82,7 @@ type row struct {
 }
 
 // decodeTuples reads binary COPY tuples of a spec.
-func decodeTuples(t testing.TB, s Spec, tuples []byte) []row {
+func decodeTuples(t testing.TB, s dataset.Dataset, tuples []byte) []row {
 	var rows []row
 	next := func(n int) []byte {
 		if n > len(tuples) {
@@ -165,10 +139,10 @@ type outcome struct {
 	totals  Totals
 }
 
-func convert(t testing.TB, s Spec, r io.Reader, o Options) (outcome, error) {
+func convert(t testing.TB, s dataset.Dataset, r io.Reader, o Options) (outcome, error) {
 	var out outcome
 	var mu sync.Mutex
-	totals, err := ConvertSpec(context.Background(), s, r, o, func(c Chunk) error {
+	totals, err := Convert(context.Background(), &s, r, o, func(c Chunk) error {
 		mu.Lock()
 		defer mu.Unlock()
 		rows := decodeTuples(t, s, c.Tuples)
@@ -191,7 +165,7 @@ func convert(t testing.TB, s Spec, r io.Reader, o Options) (outcome, error) {
 	return out, err
 }
 
-func convertText(t testing.TB, s Spec, text string) (outcome, error) {
+func convertText(t testing.TB, s dataset.Dataset, text string) (outcome, error) {
 	return convert(t, s, strings.NewReader(text), Options{})
 }
 

@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"bytes"
+
 	"tejun/internal/ingest/charset"
 	"tejun/internal/ingest/delimited"
 	"tejun/internal/ingest/record"
@@ -41,6 +43,8 @@ func (w *worker) convert(j job) done {
 			d.err = asFileError(err)
 			return d
 		}
+	} else {
+		c.nul = bytes.IndexByte(batch.Data, 0) >= 0
 	}
 	if w.joiner != nil {
 		w.joiner.batch(batch, c.fields, j.last)

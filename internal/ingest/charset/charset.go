@@ -92,7 +92,7 @@ func (d *Decoder) Decode(dst []byte, n int, data []byte, start, end int) (int, i
 		if ascii == 8 || i >= end {
 			continue
 		}
-		bad := false
+		var bad bool
 		switch d.charset {
 		case CP932:
 			i, n, bad = d.decodeCP932(dst, n, data, i, end)

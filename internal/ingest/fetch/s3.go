@@ -100,7 +100,7 @@ func (r *resuming) resume(cause error) error {
 		return &record.FileError{Reason: r.name + " was overwritten while it was read", Cause: err}
 	case err != nil:
 		r.body = io.NopCloser(failing{err})
-		return nil // the next read fails, and tries again until the attempts are used up
+		return nil //nolint:nilerr // the next read fails with it, and tries again until the attempts are used up
 	}
 	r.body = out.Body
 	if got := aws.ToString(out.ETag); got != r.etag {

@@ -94,7 +94,7 @@ func bomb(what string, ratio float64) error {
 // explain says in words what is wrong with an archive; errors of the source stay what they are.
 func explain(what string, err error) error {
 	var corrupt flate.CorruptInputError
-	reason := ""
+	var reason string
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		reason = "is cut off: it ends before its content does; have it sent again"
