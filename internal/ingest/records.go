@@ -7,12 +7,36 @@ import (
 
 	"tejun/internal/dataset"
 	"tejun/internal/ingest/charset"
+	"tejun/internal/ingest/fetch"
 	"tejun/internal/ingest/record"
 )
 
-// opener begins to read a file of one format. Records come with the wanted fields, in that order. A reader that has to
-// look at any place of the file takes source for a record.File.
+// opener begins to read a file of one format. Records come with the wanted fields, in that order.
 type opener func(source io.Reader, d *dataset.Dataset, wanted []record.Wanted) (record.Source, error)
+
+// anywhere is the opener of a format that has to be looked at in any place: what comes as a stream is kept on disk first.
+func anywhere(open func(file record.File, size int64, d *dataset.Dataset, wanted []record.Wanted) (record.Source, error)) opener {
+	return func(source io.Reader, d *dataset.Dataset, wanted []record.Wanted) (record.Source, error) {
+		file, size, err := fetch.Keep(source, "the file", "")
+		if err != nil {
+			return nil, err //nolint:wrapcheck // it says what could not be kept
+		}
+		records, err := open(file, size, d, wanted)
+		if err != nil {
+			return nil, errors.Join(err, file.Close())
+		}
+		return onDisk{records, file}, nil
+	}
+}
+
+// onDisk is a source of records that closes the file under it.
+type onDisk struct {
+	record.Source
+	file io.Closer
+}
+
+// Close closes both.
+func (k onDisk) Close() error { return errors.Join(k.Source.Close(), k.file.Close()) }
 
 // openers are the formats beside CSV and TSV.
 var openers = map[string]opener{}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -65,10 +66,13 @@ func TestRecordsOfOtherFormats(t *testing.T) {
 			return nil
 		})
 		totals, err := p.run(context.Background(), func(ctx context.Context) error {
-			return p.produceRecords(ctx, nil, func(_ io.Reader, _ *dataset.Dataset, wanted []record.Wanted) (record.Source, error) {
+			return p.produceRecords(ctx, strings.NewReader("a stream"), anywhere(func(file record.File, size int64, _ *dataset.Dataset, wanted []record.Wanted) (record.Source, error) {
+				content, err := io.ReadAll(io.NewSectionReader(file, 2, size))
+				require.NoError(t, err)
+				require.Equal(t, "stream", string(content))
 				require.Equal(t, []record.Wanted{{Number: 1}, {Name: "名称"}}, wanted)
 				return &counting{rows: 12_345, fail: fail, closed: &closed}, nil
-			})
+			}))
 		})
 		require.ErrorIs(t, err, fail)
 		require.True(t, closed)

@@ -17,20 +17,33 @@ type Spooled struct {
 
 // Spool reads a stream to its end, into a file in dir ("" for the system's). The stream is closed.
 func Spool(s *Stream, dir string) (*Spooled, error) {
+	file, size, err := Keep(s, s.Name, dir)
+	if closing := s.Close(); closing != nil && err == nil {
+		err = errors.Join(closing, file.Close())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Spooled{File: file, Size: size, SHA256: s.SHA256()}, nil
+}
+
+// Keep reads to the end, into a file without a name in dir ("" for the system's), whose beginning is read next. The name
+// is that of the source, in words.
+func Keep(source io.Reader, name, dir string) (*os.File, int64, error) {
 	file, err := os.CreateTemp(dir, "tejun-spool-*")
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("make a file for %s: %w", s.Name, err), s.Close())
+		return nil, 0, fmt.Errorf("make a file for %s: %w", name, err)
 	}
 	err = os.Remove(file.Name()) // from here on it lives as long as it is open
+	var size int64
 	if err == nil {
-		_, err = io.Copy(file, s)
+		size, err = io.Copy(file, source)
 	}
 	if err == nil {
 		_, err = file.Seek(0, io.SeekStart)
 	}
-	err = errors.Join(err, s.Close())
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("keep %s on disk after %d bytes: %w", s.Name, s.Size(), err), file.Close())
+		return nil, 0, errors.Join(fmt.Errorf("keep %s on disk after %d bytes: %w", name, size, err), file.Close())
 	}
-	return &Spooled{File: file, Size: s.Size(), SHA256: s.SHA256()}, nil
+	return file, size, nil
 }
