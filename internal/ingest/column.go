@@ -139,33 +139,27 @@ func (c *column) putValue(dst []byte, n int, text []byte) (int, error) {
 	}
 }
 
-// days reads a date in the first layout that fits; where none does, the error is that of the layout that came nearest.
 func (c *column) days(text []byte) (int32, error) {
-	first := dates.ErrShape
-	for _, l := range c.layouts {
-		value, err := l.Days(text)
-		if err == nil {
-			return value, nil
-		}
-		if errors.Is(first, dates.ErrShape) {
-			first = err
-		}
-	}
-	return 0, first
+	return firstFit(c.layouts, text, (*dates.Layout).Days)
 }
 
 func (c *column) micros(text []byte) (int64, error) {
-	first := dates.ErrShape
-	for _, l := range c.layouts {
-		value, err := l.Micros(text)
+	return firstFit(c.layouts, text, (*dates.Layout).Micros)
+}
+
+// firstFit reads a text in the first layout that fits; where none does, the error is that of the layout that came nearest.
+func firstFit[T int32 | int64](layouts []*dates.Layout, text []byte, read func(*dates.Layout, []byte) (T, error)) (T, error) {
+	nearest := dates.ErrShape
+	for _, l := range layouts {
+		value, err := read(l, text)
 		if err == nil {
 			return value, nil
 		}
-		if errors.Is(first, dates.ErrShape) {
-			first = err
+		if errors.Is(nearest, dates.ErrShape) {
+			nearest = err
 		}
 	}
-	return 0, first
+	return 0, nearest
 }
 
 func (b *bounds) check(value int64) error {

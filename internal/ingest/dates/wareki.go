@@ -70,19 +70,11 @@ func warekiDays(text []byte) (int32, error) {
 	if !ok {
 		return 0, ErrShape
 	}
-	text, ok = cutSign(text, yearSign)
+	m, text, ok := numberAfter(text, yearSign)
 	if !ok {
 		return 0, ErrShape
 	}
-	m, text, ok := number(text)
-	if !ok {
-		return 0, ErrShape
-	}
-	text, ok = cutSign(text, monthSign)
-	if !ok {
-		return 0, ErrShape
-	}
-	d, text, ok := number(text)
+	d, text, ok := numberAfter(text, monthSign)
 	if !ok {
 		return 0, ErrShape
 	}
@@ -146,6 +138,15 @@ func cutSign(text, sign []byte) ([]byte, bool) {
 		}
 	}
 	return text, false
+}
+
+// numberAfter reads a sign, or what may stand for it, and the number behind it.
+func numberAfter(text, sign []byte) (int, []byte, bool) {
+	text, ok := cutSign(text, sign)
+	if !ok {
+		return 0, text, false
+	}
+	return number(text)
 }
 
 func allDigits(text []byte) bool {
