@@ -154,3 +154,17 @@ func FuzzFile(f *testing.F) {
 		}
 	})
 }
+
+func TestTheKeyIsWhatIsNamedLikeOne(t *testing.T) {
+	for _, c := range []struct{ name, content, key, doubt string }{
+		{"id.csv", "id,氏名,生年月日\n1,山田,昭和55年4月1日\n2,鈴木,昭和55年4月2日\n3,佐藤,昭和55年4月3日\n", "id", "could as well be person_name or born_on"},
+		{"order.csv", "seq,facility_code\n1,A9\n2,B7\n", "facility_code", "column seq counts the rows of this file"},
+		{"only.jsonl", "{\"row\":1}\n{\"row\":2,\"name\":\"x\"}\n", "row", "the key row counts the rows of this file"},
+		{"user.jsonl", "{\"id\":1,\"name\":\"x\"}\n{\"id\":2}\n", "id", "mode replace is a guess"},
+		{"twice.csv", "a,b,a\n1,2,3\n4,5,6\n", "column_1", "if it is a header, write header: true"},
+	} {
+		p := propose(t, file(t, c.name, []byte(c.content)))
+		assert.Equal(t, []string{c.key}, p.Dataset.Key, c.name)
+		assert.Contains(t, strings.Join(p.Doubts, "\n"), c.doubt, c.name)
+	}
+}

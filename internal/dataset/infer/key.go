@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"cmp"
 	"fmt"
 	"hash/maphash"
 	"slices"
@@ -52,17 +53,14 @@ func (p *proposal) findKey(columns []*column) {
 	if copies > 0 {
 		p.sample.said.doubt("%d rows are exact copies of others: one of each is loaded", copies)
 	}
-	var usable []int
+	usable := p.usable(columns)
 	counts := map[int]int{}
-	for i, col := range columns {
-		// A date, an amount or a running number may tell all rows of one file apart and still be no key.
-		if !d.Columns[i].Required || col.running && len(p.sample.records) > 1 || d.Columns[i].Type == dataset.Boolean || d.Columns[i].Type == dataset.Numeric {
-			continue
-		}
-		usable = append(usable, i)
+	for _, i := range usable {
 		counts[i] = c.distinct([]int{i})
 	}
-	slices.SortStableFunc(usable, func(a, b int) int { return counts[b] - counts[a] })
+	slices.SortStableFunc(usable, func(a, b int) int {
+		return cmp.Or(counts[b]-counts[a], rank(d.Columns[a])-rank(d.Columns[b]))
+	})
 	if len(usable) == 0 {
 		p.noKey("no column always has a value")
 		return
@@ -77,6 +75,46 @@ func (p *proposal) findKey(columns []*column) {
 	default:
 		p.combine(c, usable, rows)
 	}
+}
+
+// usable are the columns that may belong to a key. An amount or a number that only counts the rows may tell all rows of one
+// file apart and still be no key.
+func (p *proposal) usable(columns []*column) (usable []int) {
+	var counting []int
+	var names []string
+	for i, col := range columns {
+		switch c := p.dataset.Columns[i]; {
+		case !c.Required || c.Type == dataset.Boolean || c.Type == dataset.Numeric:
+		case col.running && len(p.sample.records) > 1 && rank(c) > 0:
+			counting = append(counting, i)
+			names = append(names, c.Name)
+		default:
+			usable = append(usable, i)
+		}
+	}
+	switch {
+	case len(counting) == 0:
+	case len(usable) == 0:
+		p.sample.said.doubt("the key %s counts the rows of this file (1, 2, 3 …): it is one only if a row keeps its number from file to file", names[0])
+		return counting
+	default:
+		p.sample.said.doubt("column %s counts the rows of this file (1, 2, 3 …) and was not taken for the key: name it if a row keeps its number from file to file", strings.Join(names, ", "))
+	}
+	return usable
+}
+
+// rank says how much a column looks like a key, the least first: what is named like one, other values, and last what people
+// share or what changes.
+func rank(c dataset.Column) int {
+	for _, word := range []string{"id", "number", "code", "no"} {
+		if c.Name == word || strings.HasSuffix(c.Name, "_"+word) {
+			return 0
+		}
+	}
+	if c.Personal || c.Type == dataset.Date || c.Type == dataset.Timestamp {
+		return 2
+	}
+	return 1
 }
 
 // others names further columns that could be the key.

@@ -286,12 +286,12 @@ func (s *sample) findHeader() {
 	}
 	first, rest := s.records[0], s.records[1:]
 	seen := map[string]bool{}
-	against, contrast := "", 0
+	against, unsure, contrast := "", "", 0
 	for i, name := range first {
 		name = strings.TrimSpace(name)
 		switch {
 		case name == "" || seen[name]:
-			against = "some field of the first record is empty or comes twice"
+			unsure = "some field of the first record is empty or comes twice"
 		case shapeOf(name) != shapeText:
 			against = fmt.Sprintf("%q in the first record is a value and no name", name)
 		}
@@ -307,6 +307,9 @@ func (s *sample) findHeader() {
 	switch {
 	case against != "":
 		s.said.header = "sure: " + against
+	case unsure != "":
+		s.said.header = "guess: " + unsure + ", so it was taken as data"
+		s.said.doubt("the first record (%s) was taken as data, as %s: if it is a header, write header: true, and give the columns by field", clip(strings.Join(first, ", ")), unsure)
 	case contrast > 0:
 		s.header, s.said.header = true, fmt.Sprintf("sure: the first record is words, and %d columns below hold numbers or dates", contrast)
 	default:
