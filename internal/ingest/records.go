@@ -9,6 +9,7 @@ import (
 	"tejun/internal/ingest/charset"
 	"tejun/internal/ingest/fetch"
 	"tejun/internal/ingest/lines"
+	"tejun/internal/ingest/parquetfile"
 	"tejun/internal/ingest/record"
 	"tejun/internal/ingest/sheet"
 )
@@ -42,7 +43,8 @@ func (k onDisk) Close() error { return errors.Join(k.Source.Close(), k.file.Clos
 
 // openers are the formats beside CSV and TSV.
 var openers = map[string]opener{
-	dataset.XLSX: anywhere(sheet.Open),
+	dataset.XLSX:    anywhere(sheet.Open),
+	dataset.Parquet: anywhere(parquetfile.Open),
 	dataset.JSONL: func(source io.Reader, d *dataset.Dataset, wanted []record.Wanted) (record.Source, error) {
 		return lines.Open(source, d.Limits.MaxLine, wanted) //nolint:wrapcheck // it says what is wrong, and where
 	},
