@@ -55,7 +55,7 @@ Exit code 0: all is well. 2: something is wrong in a declaration.`,
 		Use:   "sql FILE",
 		Short: "Print the SQL that makes a dataset's table",
 		Long: `Prints the statements that make the table of a declaration, with its key and comments, as one transaction for psql. Nothing is
-run. A load makes a missing table by itself, and adds and widens columns where a declaration has changed.`,
+run.`,
 		Example: "  starter dataset sql examples/datasets/postal-codes.yaml\n  starter dataset sql examples/datasets/postal-codes.yaml | psql \"$DSN\"",
 		Args:    exactArgs(1, "a declaration"),
 		RunE:    func(_ *cobra.Command, args []string) error { return a.datasetSQL(args[0]) },

@@ -116,7 +116,8 @@ func (p *proposal) decide(c *column, d *dataset.Column) string {
 	why := c.decide(d)
 	if personal.MatchString(d.Title) {
 		d.Personal = true
-		why += "; named like personal data, so its values are never shown"
+		// What was seen may quote somebody's data, and the declaration is kept and passed on.
+		why = strings.SplitN(why, ", such as ", 2)[0] + "; named like personal data, so its values are never shown"
 	}
 	if strings.HasPrefix(why, "guess: it is always empty") {
 		p.sample.said.doubt("column %s is always empty: what it may hold cannot be told", d.Name)

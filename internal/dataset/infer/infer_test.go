@@ -44,6 +44,7 @@ func TestAHeaderAndTypesAreSeen(t *testing.T) {
 			"amount numeric ", "updated_at timestamp YYYY/MM/DD HH:mm:ss", "mail text ", "kind text "}, got)
 		assert.Equal(t, []string{"number"}, d.Key)
 		assert.True(t, d.Columns[1].Personal)
+		assert.NotContains(t, p.YAML, "昭和55年4月1日", "nobody's data is quoted")
 		assert.Contains(t, p.YAML, "guess from 3 values", "few values make a guess")
 		assert.Contains(t, strings.Join(p.Doubts, "\n"), "the key could as well be")
 	}
