@@ -104,7 +104,7 @@ Exit codes: 0 done · 1 failed · 2 the command line or the input is wrong · 3 
 			root.AddCommand(c)
 		}
 	}
-	grouped("know", a.catalogCommand(), a.checkCommand())
+	grouped("know", a.catalogCommand(), a.checkCommand(), a.datasetCommand())
 	grouped("run", a.startCommand(), a.listCommand(), a.showCommand())
 	grouped("answer", a.answerCommands()...)
 	grouped("keep", a.evidenceCommand(), a.locksCommand(), a.scheduleCommand(), a.sandboxCommand())

@@ -8,7 +8,10 @@ import (
 	"tejun/internal/dataset"
 	"tejun/internal/ingest/charset"
 	"tejun/internal/ingest/fetch"
+	"tejun/internal/ingest/lines"
+	"tejun/internal/ingest/parquetfile"
 	"tejun/internal/ingest/record"
+	"tejun/internal/ingest/sheet"
 )
 
 // opener begins to read a file of one format. Records come with the wanted fields, in that order.
@@ -39,7 +42,13 @@ type onDisk struct {
 func (k onDisk) Close() error { return errors.Join(k.Source.Close(), k.file.Close()) }
 
 // openers are the formats beside CSV and TSV.
-var openers = map[string]opener{}
+var openers = map[string]opener{
+	dataset.XLSX:    anywhere(sheet.Open),
+	dataset.Parquet: anywhere(parquetfile.Open),
+	dataset.JSONL: func(source io.Reader, d *dataset.Dataset, wanted []record.Wanted) (record.Source, error) {
+		return lines.Open(source, d.Limits.MaxLine, wanted) //nolint:wrapcheck // it says what is wrong, and where
+	},
+}
 
 // produceRecords reads a file by a reader of its own. Its batches are converted side by side as blocks are.
 func (p *pipeline) produceRecords(ctx context.Context, source io.Reader, open opener) (err error) {

@@ -1,0 +1,99 @@
+package ingest
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/stretchr/testify/require"
+
+	"tejun/internal/dataset"
+	"tejun/internal/ingest/parquetfile"
+	"tejun/internal/ingest/record"
+)
+
+// people is a dataset of some format with fields that are named.
+func people(kind string) dataset.Dataset {
+	d := plain("", "id", "name", "born", "paid")
+	d.Format, d.Limits.MaxLine = dataset.Format{Kind: kind, Header: true}, 1<<16
+	for i, header := range []string{"id", "名前", "born", "paid"} {
+		d.Columns[i].Field, d.Columns[i].Header = 0, header
+	}
+	d.Columns[0].Type, d.Columns[2].Type, d.Columns[2].Layouts, d.Columns[3].Type = dataset.Integer, dataset.Date, []string{"wareki", "YYYY/M/D"}, dataset.Numeric
+	return d
+}
+
+type person struct {
+	ID   int64   `parquet:"id"`
+	Name *string `parquet:"名前,optional"`
+	Born int32   `parquet:"born,date"`
+	Paid int64   `parquet:"paid,decimal(2:10)"`
+}
+
+func parquetOf(t testing.TB, rows ...person) []byte {
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[person](&b)
+	_, err := w.Write(rows)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	return b.Bytes()
+}
+
+func TestParquet(t *testing.T) {
+	d := people(dataset.Parquet)
+	name := "佐藤"
+	var rows []person
+	for i := range 5000 {
+		rows = append(rows, person{ID: int64(i), Name: &name, Born: 8770 + 10957, Paid: -150})
+	}
+	rows[7].Name = nil
+	content := parquetOf(t, rows...)
+	out, err := convert(t, d, bytes.NewReader(content), Options{Workers: 2})
+	require.NoError(t, err)
+	require.Len(t, out.rows, 5000)
+	require.Empty(t, out.rejects)
+	require.Equal(t, []string{"0", "佐藤", "8770"}, out.rows[0].cols[:3])
+	require.Equal(t, "∅", out.rows[7].cols[1])
+	same, err := convertText(t, people(dataset.JSONL), `{"id":0,"名前":"佐藤","born":"令和6年1月5日","paid":-1.5}`)
+	require.NoError(t, err)
+	require.Equal(t, same.rows[0].cols, out.rows[0].cols, "the same content in any format")
+
+	d.Columns[1].Header = "name"
+	_, err = convert(t, d, bytes.NewReader(content), Options{})
+	require.ErrorContains(t, err, `there is no column "name" in the Parquet file; there are: id, 名前, born, paid`)
+	_, err = convert(t, people(dataset.Parquet), bytes.NewReader(content[:len(content)-9]), Options{})
+	require.ErrorContains(t, err, "is no Parquet file, or is cut off")
+	small := people(dataset.Parquet)
+	small.Source.MaxBytes = 100
+	_, err = convert(t, small, bytes.NewReader(content), Options{})
+	require.ErrorContains(t, err, "more than the 100 that are allowed")
+}
+
+// FuzzParquet reads whatever comes to its end or its first error.
+func FuzzParquet(f *testing.F) {
+	name := "佐藤"
+	f.Add(parquetOf(f, person{1, &name, 2, 3}, person{}))
+	d := people(dataset.Parquet)
+	d.Source.MaxBytes = 1 << 20
+	var wanted []record.Wanted
+	for _, c := range d.Columns {
+		wanted = append(wanted, record.Wanted{Name: c.Header})
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		source, err := parquetfile.Open(bytes.NewReader(data), int64(len(data)), &d, wanted)
+		if err != nil {
+			return
+		}
+		defer func() { _ = source.Close() }()
+		var b record.Batch
+		for range 100 {
+			b.Reset()
+			if source.Next(&b) != nil {
+				return
+			}
+			if len(b.Rows) == 0 || len(b.Fields) != len(b.Rows)*len(wanted) {
+				t.Fatalf("%d fields in %d rows", len(b.Fields), len(b.Rows))
+			}
+		}
+	})
+}
