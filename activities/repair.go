@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -250,20 +249,29 @@ CREATE TABLE IF NOT EXISTS tejun.repair_ledger (
 	operation text PRIMARY KEY, template text NOT NULL, plan text NOT NULL, rows integer NOT NULL,
 	before_sha256 text NOT NULL, after_sha256 text NOT NULL, done_at timestamptz NOT NULL DEFAULT clock_timestamp())`
 
+// open loads the template and connects to the operated system's database, which has the ledger then.
+func (a *Repairs) open(ctx context.Context, in Repair) (*repair.Template, *pgxpool.Pool, error) {
+	t, err := a.template(in)
+	if err != nil {
+		return nil, nil, err
+	}
+	pool, err := a.operated.pool(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := pool.Exec(ctx, makeLedger); err != nil {
+		return nil, nil, sqlError(err, "make the ledger of repairs")
+	}
+	return t, pool, nil
+}
+
 // ExecuteRepair runs the statement on the operated system's database in one transaction. It commits only if the rows are those
 // of the approved plan, before and after; if they are not it changes nothing and says what differs. A row of the ledger in the
 // same transaction makes sure that it is done once, whatever became of an earlier attempt's answer.
 func (a *Repairs) ExecuteRepair(ctx context.Context, in RepairChange) (RepairDone, error) {
-	t, err := a.template(in.Repair)
+	t, pool, err := a.open(ctx, in.Repair)
 	if err != nil {
 		return RepairDone{}, err
-	}
-	pool, err := a.operated.pool(ctx)
-	if err != nil {
-		return RepairDone{}, err
-	}
-	if _, err := pool.Exec(ctx, makeLedger); err != nil {
-		return RepairDone{}, sqlError(err, "make the ledger of repairs")
 	}
 	if err := fence(ctx, a.records, in.Operation+"/repair"); err != nil {
 		return RepairDone{}, err
@@ -314,11 +322,7 @@ func (a *Repairs) asPlanned(t *repair.Template, in RepairChange, rows repairRows
 
 // VerifyRepair reads the rows again and compares them with the approved plan.
 func (a *Repairs) VerifyRepair(ctx context.Context, in RepairChange) (RepairDone, error) {
-	t, err := a.template(in.Repair)
-	if err != nil {
-		return RepairDone{}, err
-	}
-	pool, err := a.operated.pool(ctx)
+	t, pool, err := a.open(ctx, in.Repair)
 	if err != nil {
 		return RepairDone{}, err
 	}
@@ -333,9 +337,6 @@ func (a *Repairs) VerifyRepair(ctx context.Context, in RepairChange) (RepairDone
 	keys, want := kept.Before, in.Plan.AfterHash
 	if t.Action() == "INSERT" {
 		keys = kept.After
-	}
-	if _, err := pool.Exec(ctx, makeLedger); err != nil {
-		return RepairDone{}, sqlError(err, "make the ledger of repairs")
 	}
 	found, ledger, err := readBackRepair(ctx, pool, t, keys, in.Operation)
 	switch {
@@ -381,65 +382,3 @@ func sqlError(err error, doing string) error {
 	}
 	return Classify(err, doing)
 }
-
-// undoKey is where a run's undo script lies.
-func undoKey(s *system.System, operation string) string { return s.Repairs.Prefix + operation + ".sql" }
-
-// RepairUndo names the undo script of a run.
-type RepairUndo struct {
-	Operation string `json:"operation"`
-	SHA256    string `json:"sha256"` // as planned
-}
-
-// RepairUndoKept says where the script lies.
-type RepairUndoKept struct {
-	Location string `json:"location"` // s3://bucket/key
-	SHA256   string `json:"sha256"`
-}
-
-// PutS3RepairUndo keeps the undo script in S3, before the repair. It never overwrites: another script under its name is an
-// error, the same one is done.
-func (a *S3) PutS3RepairUndo(ctx context.Context, in RepairUndo) (RepairUndoKept, error) {
-	if err := checkOperation(in.Operation); err != nil {
-		return RepairUndoKept{}, err
-	}
-	s, err := describe(a.system)
-	if err != nil {
-		return RepairUndoKept{}, err
-	}
-	script, err := a.changes.records.LoadState(ctx, in.Operation, repairUndoState)
-	if err != nil {
-		return RepairUndoKept{}, recordsError(err, "read the undo script of the preview")
-	}
-	if hashText(string(script)) != in.SHA256 {
-		return RepairUndoKept{}, fail(Drifted, "the undo script that was kept is not the one of the approved plan: start a new run")
-	}
-	bucket, key := s.Repairs.Bucket, undoKey(s, in.Operation)
-	kept := RepairUndoKept{Location: fmt.Sprintf("s3://%s/%s", bucket, key), SHA256: in.SHA256}
-	if err := fence(ctx, a.changes.records, in.Operation+"/"+kept.Location); err != nil {
-		return RepairUndoKept{}, err
-	}
-	there, _, err := a.readUpTo(ctx, bucket, key, largestUndo)
-	if err != nil {
-		return RepairUndoKept{}, Classify(err, "read "+kept.Location)
-	}
-	if !there.Exists {
-		err := a.write(ctx, bucket, key, page{Exists: true, Body: script, ContentType: "application/sql; charset=utf-8", Metadata: map[string]string{ownerKey: in.Operation}}, "")
-		if err != nil {
-			return RepairUndoKept{}, Classify(err, "write "+kept.Location)
-		}
-		if there, _, err = a.readUpTo(ctx, bucket, key, largestUndo); err != nil {
-			return RepairUndoKept{}, Classify(err, "read "+kept.Location+" back")
-		}
-		if !there.Exists {
-			return RepairUndoKept{}, fail(NotYet, "%s was accepted and does not show yet; it is looked at again", kept.Location)
-		}
-	}
-	if hashText(string(there.Body)) != in.SHA256 {
-		return RepairUndoKept{}, fail(Drifted, "%s holds another script than this run's: it was left alone", kept.Location)
-	}
-	return kept, nil
-}
-
-// largestUndo is the largest script that is read back: 10,000 rows of several kilobytes.
-const largestUndo = 256 << 20

@@ -54,12 +54,17 @@ func Register(w worker.WorkflowRegistry) {
 	}
 }
 
-func checkPlannedOutage(raw []byte, sys *system.System, cal *calendar.Calendar, now time.Time) error {
-	var in PlannedOutageInput
-	if err := runbook.DecodeStrict(raw, &in); err != nil {
+// decode reads and validates an input by itself, as runbook.Open does.
+func decode(raw []byte, in runbook.Validator) error {
+	if err := runbook.DecodeStrict(raw, in); err != nil {
 		return err
 	}
-	if err := in.Validate(); err != nil {
+	return in.Validate()
+}
+
+func checkPlannedOutage(raw []byte, sys *system.System, cal *calendar.Calendar, now time.Time) error {
+	var in PlannedOutageInput
+	if err := decode(raw, &in); err != nil {
 		return err
 	}
 	start, err := sys.Moment(string(in.Window.Start), now, cal)
@@ -76,10 +81,7 @@ func checkPlannedOutage(raw []byte, sys *system.System, cal *calendar.Calendar, 
 
 func checkBackup(raw []byte, sys *system.System, _ *calendar.Calendar, _ time.Time) error {
 	var in BackupInput
-	if err := runbook.DecodeStrict(raw, &in); err != nil {
-		return err
-	}
-	if err := in.Validate(); err != nil {
+	if err := decode(raw, &in); err != nil {
 		return err
 	}
 	_, err := sys.ResolveDatabase(in.request())
@@ -88,10 +90,7 @@ func checkBackup(raw []byte, sys *system.System, _ *calendar.Calendar, _ time.Ti
 
 func checkDataRepair(raw []byte, sys *system.System, _ *calendar.Calendar, now time.Time) error {
 	var in DataRepairInput
-	if err := runbook.DecodeStrict(raw, &in); err != nil {
-		return err
-	}
-	if err := in.Validate(); err != nil {
+	if err := decode(raw, &in); err != nil {
 		return err
 	}
 	_, err := repair.Resolve(sys, in.request(), now)

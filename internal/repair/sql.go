@@ -39,8 +39,7 @@ func (b *builder) text(words ...string) *builder {
 
 func (b *builder) tokens(list []token) *builder {
 	for i, t := range list {
-		switch {
-		case t.kind == "parameter":
+		if t.kind == "parameter" {
 			n, ok := b.at[t.text]
 			if !ok {
 				b.args = append(b.args, b.values[t.text])
@@ -48,7 +47,7 @@ func (b *builder) tokens(list []token) *builder {
 				b.at[t.text] = n
 			}
 			b.sql.WriteString("$" + strconv.Itoa(n) + "::" + pgType[b.typeOf(t.text)])
-		default:
+		} else {
 			b.sql.WriteString(t.text)
 		}
 		// Signs of two characters, such as <=, stay together.
