@@ -1,0 +1,99 @@
+package load
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// apply writes what differs, and returns the checksum that the table must have then: the sum of its rows' hashes moves by
+// exactly those of the difference. "" means that no such sum was made, since the table held nothing before.
+func (c *comparison) apply(ctx context.Context, d Difference) (string, error) {
+	t := c.table
+	if !c.target.exists {
+		if err := create(ctx, c.tx, t); err != nil {
+			return "", err
+		}
+	}
+	if c.target.empty || t.hashed() {
+		_, err := c.tx.Exec(ctx, fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s s", t.sql(), t.list(""), t.list("s."), c.rows))
+		return "", wrap("put the rows into "+t.String(), err)
+	}
+	n := d.Counts
+	if n.New+n.Changed+n.Vanished == 0 {
+		return "", nil
+	}
+	expected, err := c.expect(ctx, n)
+	if err != nil {
+		return "", err
+	}
+	if n.Vanished > 0 {
+		if err := c.exec(ctx, n.Vanished, "delete the rows that have vanished", fmt.Sprintf("DELETE FROM %s t USING gone g WHERE t.ctid = g.tejun_at", t.sql())); err != nil {
+			return "", err
+		}
+	}
+	if n.Changed > 0 {
+		sql := fmt.Sprintf("UPDATE %s t SET (%s) = ROW(%s) FROM delta d WHERE t.ctid = d.tejun_at", t.sql(), t.others(""), t.others("d."))
+		if err := c.exec(ctx, n.Changed, "change rows", sql); err != nil {
+			return "", err
+		}
+	}
+	if n.New > 0 {
+		sql := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM delta d WHERE tejun_at IS NULL", t.sql(), t.list(""), t.list("d."))
+		if err := c.exec(ctx, n.New, "put rows in", sql); err != nil {
+			return "", err
+		}
+	}
+	return expected, nil
+}
+
+// exec changes exactly so many rows, or fails.
+func (c *comparison) exec(ctx context.Context, want int64, doing, sql string) error {
+	tag, err := c.tx.Exec(ctx, sql)
+	if err != nil {
+		return wrap(doing, err)
+	}
+	if got := tag.RowsAffected(); got != want {
+		return fmt.Errorf("%s: %d rows of %s would change, and the plan says %d: nothing was loaded; is there a trigger or a rule that stops some?", doing, got, c.table, want)
+	}
+	return nil
+}
+
+// expect is the table's checksum before, moved by what is going to be written.
+func (c *comparison) expect(ctx context.Context, n Counts) (expected string, err error) {
+	t := c.table
+	sum := func(prefix, from string) string {
+		return fmt.Sprintf("(SELECT coalesce(sum(%s), 0) FROM %s)", rowHash(t, prefix), from)
+	}
+	sql := "SELECT (" + sum("t.", t.sql()+" t") + " + " + sum("d.", "delta d")
+	if n.Changed > 0 {
+		sql += " - " + sum("t.", "delta d JOIN "+t.sql()+" t ON t.ctid = d.tejun_at")
+	}
+	if n.Vanished > 0 {
+		sql += " - " + sum("t.", "gone g JOIN "+t.sql()+" t ON t.ctid = g.tejun_at")
+	}
+	err = c.tx.QueryRow(ctx, sql+")::text").Scan(&expected)
+	return expected, wrap("take the checksum before", err)
+}
+
+// rowHash is PostgreSQL's own hash of a row's values: equal values have equal hashes, 1.5 and 1.50 too.
+func rowHash(t *Table, prefix string) string {
+	return "hash_record_extended(ROW(" + t.list(prefix) + "), 0)"
+}
+
+// checksum is the number of rows and the sum of their hashes: it does not depend on their order.
+func checksum(ctx context.Context, q querier, t *Table) (rows int64, sum string, err error) {
+	err = q.QueryRow(ctx, fmt.Sprintf("SELECT count(*), coalesce(sum(%s), 0)::text FROM %s t", rowHash(t, "t."), t.sql())).Scan(&rows, &sum)
+	return rows, sum, wrap("take the checksum of "+t.String(), err)
+}
+
+// Check reads a table's number of rows and its checksum: the sum of PostgreSQL's hashes of its rows, which two tables share
+// if they hold the same rows in whatever order. It is comparable within one major version of PostgreSQL.
+func (s *Store) Check(ctx context.Context, t Table) (rows int64, sum string, err error) {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		rows, sum, err = checksum(ctx, tx, &t)
+		return err
+	})
+	return rows, sum, err
+}

@@ -1,0 +1,39 @@
+package load
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"tejun/internal/ingest"
+)
+
+// rejectsAtOnce is how many rejects are written together.
+const rejectsAtOnce = 1000
+
+// rejectWriter writes rejects into their table.
+type rejectWriter struct {
+	staging *staging
+	waiting []ingest.Reject
+}
+
+func (w *rejectWriter) add(ctx context.Context, list []ingest.Reject) error {
+	w.waiting = append(w.waiting, list...)
+	if len(w.waiting) < rejectsAtOnce {
+		return nil
+	}
+	return w.flush(ctx)
+}
+
+func (w *rejectWriter) flush(ctx context.Context) error {
+	list := w.waiting
+	w.waiting = nil
+	if len(list) == 0 {
+		return nil
+	}
+	_, err := w.staging.conn.CopyFrom(ctx, pgx.Identifier{ledgerSchema, w.staging.run.table("r")},
+		[]string{"line", "name", "reason", "raw", "size"}, pgx.CopyFromSlice(len(list), func(i int) ([]any, error) {
+			return []any{list[i].Line, list[i].Column, list[i].Reason, list[i].Raw, list[i].Size}, nil
+		}))
+	return wrap("write the rejected rows down", err)
+}

@@ -1,0 +1,109 @@
+package load
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/zeebo/xxh3"
+
+	"tejun/internal/ingest"
+)
+
+// Where the parts of a tuple are: the number of fields, the line and the hash behind their lengths, and the columns.
+const (
+	fieldCount = 2
+	lineEnd    = fieldCount + 4 + 8
+	hashEnd    = lineEnd + 4 + 16
+)
+
+// sorter takes the tuples of a chunk apart: the rows whose key has perhaps been seen before go their own way.
+type sorter struct {
+	columns int
+	key     []int // positions of the key's columns, ascending; nil: the hash is the key
+	numeric []bool
+	hashed  bool
+	seen    *seen
+}
+
+func newSorter(t *Table, seen *seen) *sorter {
+	s := &sorter{columns: len(t.Columns), hashed: t.hashed(), seen: seen, numeric: make([]bool, len(t.Columns))}
+	for i, c := range t.Columns {
+		s.numeric[i] = c.Type == "numeric"
+	}
+	s.key = t.keyNumbers()
+	return s
+}
+
+// split moves the tuples of a chunk to the front of its own memory, without the hash where the key tells rows apart, and
+// appends those that are perhaps copies to copies.
+func (s *sorter) split(c ingest.Chunk, copies []byte) (main, suspects []byte, suspected int, err error) {
+	in := c.Tuples
+	at, to := 0, 0
+	var key []byte
+	for range c.Rows {
+		if len(in)-at < hashEnd || int(binary.BigEndian.Uint16(in[at:])) != s.columns+2 {
+			return nil, nil, 0, fmt.Errorf("chunk %d from line %d holds a tuple that is none", c.Number, c.FirstLine)
+		}
+		body := at + hashEnd
+		n, next := body, 0
+		key = key[:0]
+		for i := range s.columns {
+			if len(in)-n < 4 {
+				return nil, nil, 0, fmt.Errorf("chunk %d from line %d is cut off", c.Number, c.FirstLine)
+			}
+			size := int(int32(binary.BigEndian.Uint32(in[n:]))) //nolint:gosec // -1 is a null
+			end := n + 4 + max(size, 0)
+			if end > len(in) {
+				return nil, nil, 0, fmt.Errorf("chunk %d from line %d is cut off", c.Number, c.FirstLine)
+			}
+			if next < len(s.key) && s.holds(i) {
+				next++
+				key = s.appendKey(key, in[n:end], s.numeric[i])
+			}
+			n = end
+		}
+		if s.hashed {
+			key = append(key, in[at+lineEnd+4:body]...)
+		}
+		fields, from := uint16(s.columns+1), body //nolint:gosec // a table has at most 1,600 columns
+		if s.hashed {
+			fields, from = uint16(s.columns+2), at+lineEnd //nolint:gosec // as above
+		}
+		if s.seen.add(xxh3.Hash(key)) {
+			start := len(copies)
+			copies = append(copies, in[at:at+lineEnd]...)
+			copies = append(copies, in[from:n]...)
+			binary.BigEndian.PutUint16(copies[start:], fields)
+			suspected++
+		} else {
+			start := to
+			to += copy(in[to:], in[at:at+lineEnd])
+			to += copy(in[to:], in[from:n])
+			binary.BigEndian.PutUint16(in[start:], fields)
+		}
+		at = n
+	}
+	if at != len(in) {
+		return nil, nil, 0, fmt.Errorf("chunk %d from line %d has bytes after its last tuple", c.Number, c.FirstLine)
+	}
+	return in[:to], copies, suspected, nil
+}
+
+func (s *sorter) holds(column int) bool {
+	for _, k := range s.key {
+		if k == column {
+			return true
+		}
+	}
+	return false
+}
+
+// appendKey adds a field with its length. Of a number the scale is left out: 1.5 and 1.50 are the same key.
+func (s *sorter) appendKey(key, field []byte, numeric bool) []byte {
+	start := len(key)
+	key = append(key, field...)
+	if numeric && len(field) >= 12 {
+		key[start+10], key[start+11] = 0, 0
+	}
+	return key
+}
