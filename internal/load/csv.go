@@ -84,7 +84,7 @@ func writeReject(to *csv.Writer, row pgx.Rows) error {
 		}
 		text = strings.Join(values, " | ")
 	}
-	return to.Write([]string{strconv.FormatInt(line, 10), harmless(name), harmless(reason), harmless(text), strconv.FormatInt(size, 10), "0x" + hex.EncodeToString(raw)})
+	return to.Write([]string{strconv.FormatInt(line, 10), harmless(name), harmless(reason), harmless(text), strconv.FormatInt(size, 10), hexOf(raw)})
 }
 
 // readable is what people may read of raw bytes: nothing where they are not UTF-8, since then the hex counts.
@@ -112,4 +112,12 @@ func harmless(text string) string {
 func rune0(s string) rune {
 	r, _ := utf8.DecodeRuneInString(s)
 	return r
+}
+
+// hexOf begins with 0x, so that a spreadsheet does not take the digits for a number.
+func hexOf(raw []byte) string {
+	if raw == nil {
+		return ""
+	}
+	return "0x" + hex.EncodeToString(raw)
 }
