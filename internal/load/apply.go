@@ -21,26 +21,28 @@ func (c *comparison) apply(ctx context.Context, d Difference) (string, error) {
 		return "", wrap("put the rows into "+t.String(), err)
 	}
 	n := d.Counts
-	if n.New+n.Changed+n.Vanished == 0 {
-		return "", nil
+	if n.New+n.Changed > 0 {
+		if err := c.complete(ctx, c.delta, n.New+n.Changed); err != nil {
+			return "", err
+		}
 	}
-	expected, err := c.expect(ctx, n)
+	expected, err := c.expect(ctx, d)
 	if err != nil {
 		return "", err
 	}
 	if n.Vanished > 0 {
-		if err := c.exec(ctx, n.Vanished, "delete the rows that have vanished", fmt.Sprintf("DELETE FROM %s t USING gone g WHERE t.ctid = g.tejun_at", t.sql())); err != nil {
+		if err := c.exec(ctx, n.Vanished, "delete the rows that have vanished", fmt.Sprintf("DELETE FROM %s t USING %s g WHERE t.ctid = g.tejun_at", t.sql(), c.gone)); err != nil {
 			return "", err
 		}
 	}
 	if n.Changed > 0 {
-		sql := fmt.Sprintf("UPDATE %s t SET (%s) = ROW(%s) FROM delta d WHERE t.ctid = d.tejun_at", t.sql(), t.others(""), t.others("d."))
+		sql := fmt.Sprintf("UPDATE %s t SET (%s) = ROW(%s) FROM %s d WHERE t.ctid = d.tejun_at", t.sql(), t.others(""), t.others("d."), c.delta)
 		if err := c.exec(ctx, n.Changed, "change rows", sql); err != nil {
 			return "", err
 		}
 	}
 	if n.New > 0 {
-		sql := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM delta d WHERE tejun_at IS NULL", t.sql(), t.list(""), t.list("d."))
+		sql := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s d WHERE tejun_at IS NULL", t.sql(), t.list(""), t.list("d."), c.delta)
 		if err := c.exec(ctx, n.New, "put rows in", sql); err != nil {
 			return "", err
 		}
@@ -60,21 +62,32 @@ func (c *comparison) exec(ctx context.Context, want int64, doing, sql string) er
 	return nil
 }
 
-// expect is the table's checksum before, moved by what is going to be written.
-func (c *comparison) expect(ctx context.Context, n Counts) (expected string, err error) {
-	t := c.table
-	sum := func(prefix, from string) string {
-		return fmt.Sprintf("(SELECT coalesce(sum(%s), 0) FROM %s)", rowHash(t, prefix), from)
+// expect is the table's checksum before, moved by what is going to be written. The table must hold what the difference was
+// made with; then the places of its rows are right as well, or fewer rows than planned are found at them.
+func (c *comparison) expect(ctx context.Context, d Difference) (expected string, err error) {
+	t, n := c.table, d.Counts
+	rows, before, err := checksum(ctx, c.tx, t)
+	if err != nil {
+		return "", err
 	}
-	sql := "SELECT (" + sum("t.", t.sql()+" t") + " + " + sum("d.", "delta d")
+	if rows != d.Before || before != d.Sum {
+		return "", fmt.Errorf("%w: %s has %d rows now and had %d, or others of the same number", ErrDrifted, t, rows, d.Before)
+	}
+	sql := "SELECT ($1::text::numeric"
+	sum := func(sign, prefix, from string) {
+		sql += fmt.Sprintf(" %s (SELECT coalesce(sum(%s), 0) FROM %s)", sign, rowHash(t, prefix), from)
+	}
+	if n.New+n.Changed > 0 {
+		sum("+", "d.", c.delta+" d")
+	}
 	if n.Changed > 0 {
-		sql += " - " + sum("t.", "delta d JOIN "+t.sql()+" t ON t.ctid = d.tejun_at")
+		sum("-", "t.", c.delta+" d JOIN "+t.sql()+" t ON t.ctid = d.tejun_at")
 	}
 	if n.Vanished > 0 {
-		sql += " - " + sum("t.", "gone g JOIN "+t.sql()+" t ON t.ctid = g.tejun_at")
+		sum("-", "t.", c.gone+" g JOIN "+t.sql()+" t ON t.ctid = g.tejun_at")
 	}
-	err = c.tx.QueryRow(ctx, sql+")::text").Scan(&expected)
-	return expected, wrap("take the checksum before", err)
+	err = c.tx.QueryRow(ctx, sql+")::text", before).Scan(&expected)
+	return expected, wrap("work out the checksum after", err)
 }
 
 // rowHash is PostgreSQL's own hash of a row's values: equal values have equal hashes, 1.5 and 1.50 too.

@@ -22,7 +22,7 @@ func (s *Store) WriteRejects(ctx context.Context, w io.Writer, t Table, run Run)
 	var count int64
 	out := bufio.NewWriter(w)
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		c, err := open(ctx, tx, &t, run)
+		c, _, err := open(ctx, tx, &t, run)
 		if err != nil {
 			return err
 		}

@@ -69,16 +69,24 @@ func importStaged(ctx context.Context, tx pgx.Tx, t *Table, run Run, o Order) (E
 	if err := lockTarget(ctx, tx, t); err != nil {
 		return Entry{}, err
 	}
-	c, err := open(ctx, tx, t, run)
+	c, d, err := open(ctx, tx, t, run)
 	if err != nil {
 		return Entry{}, err
 	}
-	d, err := c.compare(ctx)
-	if err != nil {
-		return Entry{}, err
+	if d == nil {
+		return Entry{}, ErrNotStaged
 	}
 	if d.Counts != o.Expect {
 		return Entry{}, fmt.Errorf("%w: planned were %s, now it would be %s", ErrDrifted, o.Expect.words(), d.Counts.words())
+	}
+	if c.target, err = look(ctx, tx, t); err != nil {
+		return Entry{}, err
+	}
+	if c.target.exists == d.Creates || c.target.empty != (d.Before == 0) {
+		return Entry{}, ErrDrifted
+	}
+	if err := c.complete(ctx, c.rows, d.Counts.Rows); err != nil {
+		return Entry{}, err
 	}
 	entry := Entry{
 		Operation: run.Operation, Attempt: run.Attempt, Dataset: t.Dataset, Declaration: o.Declaration, Target: t.String(), Mode: t.Mode,
@@ -88,7 +96,7 @@ func importStaged(ctx context.Context, tx pgx.Tx, t *Table, run Run, o Order) (E
 	if c.staged.Method == Swap {
 		err = c.swap(ctx, run)
 	} else {
-		expected, err = c.apply(ctx, d)
+		expected, err = c.apply(ctx, *d)
 	}
 	if err != nil {
 		return Entry{}, err

@@ -59,7 +59,7 @@ func drop(ctx context.Context, conn *pgx.Conn, operation string) error {
 	if _, err := conn.Exec(ctx, `DELETE FROM tejun_load.stage WHERE operation = $1`, operation); err != nil {
 		return wrap("forget earlier stagings", err)
 	}
-	return dropTables(ctx, conn, `c.relname ~ ('^[scr]_' || $1 || '_[0-9]+$')`, operation)
+	return dropTables(ctx, conn, `c.relname ~ ('^[scrdg]_' || $1 || '_[0-9]+$')`, operation)
 }
 
 func dropTables(ctx context.Context, conn *pgx.Conn, condition string, args ...any) error {

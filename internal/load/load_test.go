@@ -214,7 +214,10 @@ func TestSpeed(t *testing.T) {
 	for i, f := range [][]byte{file, next} {
 		run := Run{Operation: "speed" + strconv.Itoa(i), Attempt: 1}
 		begin := time.Now()
-		lap := func(what string) { t.Logf("%-12s %v", what, time.Since(begin).Round(time.Millisecond)); begin = time.Now() }
+		lap := func(what string) {
+			t.Logf("%-12s %v", what, time.Since(begin).Round(time.Millisecond))
+			begin = time.Now()
+		}
 		_, err := s.Stage(t.Context(), table, run, int64(rows), source(genSpec(), bytesOf(f)))
 		require.NoError(t, err)
 		lap("stage")

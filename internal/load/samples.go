@@ -25,27 +25,23 @@ type Sample struct {
 	After  map[string]string `json:"after,omitempty"`
 }
 
-func (c *comparison) samples(ctx context.Context) (s Samples, err error) {
+func (c *comparison) samples(ctx context.Context, d Difference) (s Samples, err error) {
 	t := c.table
 	if c.target.empty || t.hashed() {
 		s.New, err = c.sample(ctx, fmt.Sprintf("SELECT %s, NULL::text[], %s FROM %s s ORDER BY %s LIMIT %d", "s."+lineColumn, texts(t, "s."), c.rows, c.order("s."), samplesEach))
 		return s, err
 	}
-	s.New, err = c.sample(ctx, fmt.Sprintf("SELECT %s, NULL::text[], %s FROM delta d WHERE tejun_at IS NULL ORDER BY %s LIMIT %d", "d."+lineColumn, texts(t, "d."), c.order("d."), samplesEach))
+	s.New, err = c.sample(ctx, fmt.Sprintf("SELECT d.%s, NULL::text[], %s FROM %s d WHERE tejun_at IS NULL ORDER BY %s LIMIT %d", lineColumn, texts(t, "d."), c.delta, c.order("d."), samplesEach))
 	if err != nil {
 		return s, err
 	}
-	s.Changed, err = c.sample(ctx, fmt.Sprintf("SELECT %s, %s, %s FROM delta d JOIN %s t ON t.ctid = d.tejun_at ORDER BY %s LIMIT %d",
-		"d."+lineColumn, texts(t, "t."), texts(t, "d."), t.sql(), c.order("d."), samplesEach))
-	if err != nil || t.Mode != Replace {
+	s.Changed, err = c.sample(ctx, fmt.Sprintf("SELECT d.%s, %s, %s FROM %s d JOIN %s t ON t.ctid = d.tejun_at ORDER BY %s LIMIT %d",
+		lineColumn, texts(t, "t."), texts(t, "d."), c.delta, t.sql(), c.order("d."), samplesEach))
+	if err != nil || d.Counts.Vanished == 0 {
 		return s, err
 	}
-	var any bool
-	if err := c.tx.QueryRow(ctx, `SELECT to_regclass('pg_temp.gone') IS NOT NULL`).Scan(&any); err != nil || !any {
-		return s, err
-	}
-	s.Vanished, err = c.sample(ctx, fmt.Sprintf("SELECT 0, %s, NULL::text[] FROM gone g JOIN %s t ON t.ctid = g.tejun_at ORDER BY %s LIMIT %d",
-		texts(t, "t."), t.sql(), c.order("t."), samplesEach))
+	s.Vanished, err = c.sample(ctx, fmt.Sprintf("SELECT 0, %s, NULL::text[] FROM %s g JOIN %s t ON t.ctid = g.tejun_at ORDER BY %s LIMIT %d",
+		texts(t, "t."), c.gone, t.sql(), c.order("t."), samplesEach))
 	return s, err
 }
 

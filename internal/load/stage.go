@@ -233,7 +233,7 @@ func (st *staging) done(ctx context.Context, staged Staged) error {
 			return err
 		}
 		_, err := tx.Exec(ctx, `INSERT INTO tejun_load.stage (operation, attempt, target, staged) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (operation) DO UPDATE SET attempt = excluded.attempt, target = excluded.target, staged = excluded.staged, staged_at = now()`,
+			ON CONFLICT (operation) DO UPDATE SET attempt = excluded.attempt, target = excluded.target, staged = excluded.staged, difference = NULL, staged_at = now()`,
 			st.run.Operation, st.run.Attempt, st.table.String(), text)
 		return wrap("write down that the staging is complete", err)
 	})

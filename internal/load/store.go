@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 
 	"github.com/jackc/pgx/v5"
@@ -20,9 +21,12 @@ var ledgerSQL string
 // prepareLock is the advisory lock under which the schema is made: CREATE … IF NOT EXISTS of two sessions can collide.
 const prepareLock = 0x74656a756e
 
-// memory is what one sort or hash table of a session may take in PostgreSQL; its own default of 4 MB is meant for many
-// small queries.
-const memory = "128MB"
+// sessionSettings are those of a load's connections. PostgreSQL's defaults are meant for many small queries: they leave 4 MB
+// to a sort, and they take a join whose result may be large for one that must not run in parallel.
+var sessionSettings = map[string]string{
+	"work_mem": "128MB", "hash_mem_multiplier": "4", "maintenance_work_mem": "256MB",
+	"parallel_tuple_cost": "0", "parallel_setup_cost": "0", "jit": "off", "lock_timeout": "30s",
+}
 
 // ErrSuperseded says that a later attempt of the same operation has begun, so that this one wrote nothing more.
 var ErrSuperseded = errors.New("a later attempt of this load has begun; this one wrote nothing more")
@@ -74,9 +78,7 @@ func (s *Store) connect(ctx context.Context, run Run, settings ...string) (*pgx.
 	config := s.pool.Config().ConnConfig.Copy()
 	config.RuntimeParams["application_name"] = run.name()
 	config.RuntimeParams["client_connection_check_interval"] = "1s"
-	config.RuntimeParams["work_mem"] = memory
-	config.RuntimeParams["maintenance_work_mem"] = "256MB"
-	config.RuntimeParams["lock_timeout"] = "30s"
+	maps.Copy(config.RuntimeParams, sessionSettings)
 	for i := 0; i+1 < len(settings); i += 2 {
 		config.RuntimeParams[settings[i]] = settings[i+1]
 	}

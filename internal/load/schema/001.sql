@@ -23,11 +23,12 @@ CREATE INDEX IF NOT EXISTS ledger_file ON tejun_load.ledger (dataset, sha256);
 
 -- What is staged at the moment. A row is written when a staging is complete.
 CREATE TABLE IF NOT EXISTS tejun_load.stage (
-    operation text PRIMARY KEY,
-    attempt   bigint NOT NULL,
-    target    text NOT NULL,
-    staged    jsonb NOT NULL,
-    staged_at timestamptz NOT NULL DEFAULT now()
+    operation  text PRIMARY KEY,
+    attempt    bigint NOT NULL,
+    target     text NOT NULL,
+    staged     jsonb NOT NULL,
+    difference jsonb, -- to the target, once it has been made
+    staged_at  timestamptz NOT NULL DEFAULT now()
 );
 
 -- The latest attempt of each operation that has begun.
