@@ -15,27 +15,31 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tejun/internal/dataset"
 	"tejun/internal/ingest"
 	"tejun/internal/ingest/gen"
 )
 
-// types are PostgreSQL's for those of a spec.
-var types = map[string]string{"text": "text", "integer": "bigint", "numeric": "numeric", "boolean": "boolean", "date": "date", "timestamp": "timestamp without time zone"}
-
-// tableOf is a table for a spec.
-func tableOf(spec ingest.Spec, name string, mode Mode, key ...string) Table {
-	t := Table{Dataset: name, Schema: "public", Name: name, Mode: mode, Key: key}
-	for _, c := range spec.Columns {
-		t.Columns = append(t.Columns, Column{Name: c.Name, Type: types[c.Type], NotNull: c.Required})
-	}
+// tableOf is a dataset's table in a mode.
+func tableOf(d *dataset.Dataset, mode Mode) Table {
+	t := Of(d)
+	t.Mode, t.Schema = mode, "public"
 	return t
 }
 
+// example is a dataset of the examples.
+func example(t *testing.T, id string) *dataset.Dataset {
+	t.Helper()
+	d, err := dataset.Load(filepath.Join("..", "..", "examples", "datasets", id+".yaml"))
+	require.NoError(t, err)
+	return d
+}
+
 // source converts a file.
-func source(spec ingest.Spec, open func() io.Reader) Source {
+func source(d *dataset.Dataset, open func() io.Reader) Source {
 	return func(ctx context.Context, emit func(ingest.Chunk) error) (Arrived, error) {
 		hash := sha256.New()
-		totals, err := ingest.ConvertSpec(ctx, spec, io.TeeReader(open(), hash), ingest.Options{Workers: 2, Unordered: true}, emit)
+		totals, err := ingest.Convert(ctx, d, io.TeeReader(open(), hash), ingest.Options{Workers: 2, Unordered: true}, emit)
 		return Arrived{SHA256: hex.EncodeToString(hash.Sum(nil)), Bytes: totals.Bytes, Totals: totals}, err
 	}
 }
@@ -43,7 +47,7 @@ func source(spec ingest.Spec, open func() io.Reader) Source {
 func bytesOf(b []byte) func() io.Reader { return func() io.Reader { return bytes.NewReader(b) } }
 
 // loaded does a whole load.
-func loaded(t *testing.T, s *Store, table Table, spec ingest.Spec, operation string, file []byte) (Difference, Entry) {
+func loaded(t *testing.T, s *Store, table Table, spec *dataset.Dataset, operation string, file []byte) (Difference, Entry) {
 	t.Helper()
 	run := Run{Operation: operation, Attempt: 1}
 	_, err := s.Stage(t.Context(), table, run, int64(len(file)/100), source(spec, bytesOf(file)))
@@ -83,26 +87,14 @@ func shared(t *testing.T, name string) []byte {
 	return content
 }
 
-func kenAll() ingest.Spec {
-	names := []string{"code", "old_postal_code", "postal_code", "prefecture_kana", "city_kana", "town_kana", "prefecture", "city", "town", "flag1", "flag2", "flag3", "flag4", "flag5", "flag6"}
-	s := ingest.Spec{Format: "csv", Encoding: "cp932", RejectRows: -1}
-	for i, name := range names {
-		c := ingest.Column{Name: name, Number: i + 1, Type: "text", Required: true}
-		if i >= 9 {
-			c.Type = "integer"
-		}
-		s.Columns = append(s.Columns, c)
-	}
-	return s
-}
-
 // TestPostalCodes loads two editions and compares with the facts that were counted with other tools.
 func TestPostalCodes(t *testing.T) {
 	first, second := shared(t, "ken_all_20241224.zip"), shared(t, "ken_all_20260529.zip")
 	s, pool := database(t)
-	table := tableOf(kenAll(), "postal_codes", Replace, "code", "postal_code", "town_kana", "town")
+	d1 := example(t, "postal-codes")
+	table := tableOf(d1, Replace)
 
-	d, entry := loaded(t, s, table, kenAll(), "op1", first)
+	d, entry := loaded(t, s, table, d1, "op1", first)
 	require.Equal(t, Counts{Records: 124754, Rows: 124754, New: 124754}, d.Counts)
 	require.Equal(t, Swap, entry.Method)
 	require.EqualValues(t, 124754, number(t, pool, "SELECT count(*) FROM postal_codes"))
@@ -111,13 +103,13 @@ func TestPostalCodes(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, found)
 
-	d, entry = loaded(t, s, table, kenAll(), "op2", second)
+	d, entry = loaded(t, s, table, d1, "op2", second)
 	require.Equal(t, Counts{Records: 124825, Rows: 124825, New: 287, Changed: 34, Unchanged: 124504, Vanished: 216}, d.Counts)
 	require.Equal(t, InPlace, entry.Method)
 	require.Len(t, d.Samples.Changed, samplesEach)
 	require.EqualValues(t, 124825, number(t, pool, "SELECT count(*) FROM postal_codes"))
 
-	d, _ = loaded(t, s, table, kenAll(), "op3", second)
+	d, _ = loaded(t, s, table, d1, "op3", second)
 	require.Equal(t, Counts{Records: 124825, Rows: 124825, Unchanged: 124825}, d.Counts)
 
 	exec(t, pool, "UPDATE postal_codes SET city = 'x' WHERE ctid = (SELECT min(ctid) FROM postal_codes)")
@@ -126,41 +118,23 @@ func TestPostalCodes(t *testing.T) {
 	require.Nil(t, found, "the table was changed by hand")
 }
 
-func genSpec() ingest.Spec {
-	s := ingest.Spec{Format: "csv", Encoding: "cp932", RejectRows: -1}
-	for i, name := range gen.Columns {
-		c := ingest.Column{Name: name, Number: i + 1, Type: "text"}
-		switch name {
-		case "id":
-			c.Type, c.Required = "integer", true
-		case "members":
-			c.Type = "integer"
-		case "code":
-			c.Pattern, c.Required = "[0-9]{7}", true
-		case "name":
-			c.Required, c.MaxLength, c.Normalise = true, 100, []string{"nfkc", "trim"}
-		case "amount":
-			c.Type, c.Min = "numeric", "0"
-		case "registered_on":
-			c.Type, c.Layouts = "date", []string{"YYYY-MM-DD", "wareki"}
-		case "updated_at":
-			c.Type, c.Layouts = "timestamp", []string{"YYYY/MM/DD HH:mm:ss"}
-		case "active":
-			c.Type = "boolean"
-		case "kind":
-			c.Codes = []string{"01", "11", "12", "21", "22", "71"}
-		}
-		s.Columns = append(s.Columns, c)
-	}
-	return s
-}
-
 func generated(t testing.TB, o gen.Options) ([]byte, gen.Facts) {
 	t.Helper()
 	var file bytes.Buffer
 	facts, err := gen.Write(&file, o)
 	require.NoError(t, err)
 	return file.Bytes(), facts
+}
+
+// TestCorporateNumbers loads a file in which several rows have one key and one of them is marked.
+func TestCorporateNumbers(t *testing.T) {
+	file := shared(t, "houjin_diff_20250130.csv")
+	s, pool := database(t)
+	d := example(t, "corporate-numbers")
+	table := tableOf(d, Mode(d.Mode))
+	got, _ := loaded(t, s, table, d, "op1", file)
+	require.Equal(t, Counts{Records: 14238, Rows: 14082, Superseded: 156, New: 14082}, got.Counts)
+	require.EqualValues(t, 14082, number(t, pool, "SELECT count(*) FROM "+table.sql()))
 }
 
 func TestDirtyFile(t *testing.T) {
@@ -174,9 +148,9 @@ func TestDirtyFile(t *testing.T) {
 	} {
 		t.Run(string(rule), func(t *testing.T) {
 			s, pool := database(t)
-			table := tableOf(genSpec(), "organisations", Merge, "id")
+			table := tableOf(gen.Dataset(), Merge)
 			table.Duplicates.SameKey = rule
-			d, _ := loaded(t, s, table, genSpec(), "op1", file)
+			d, _ := loaded(t, s, table, gen.Dataset(), "op1", file)
 			want.Records, want.Rejected, want.Duplicates, want.New = n(facts.Records), n(facts.Broken), n(facts.Duplicates), want.Rows
 			require.Equal(t, want, d.Counts)
 			require.Equal(t, want.Rows, number(t, pool, "SELECT count(*) FROM organisations"))
@@ -190,9 +164,9 @@ func TestNextEdition(t *testing.T) {
 	for mode, vanished := range map[Mode]int64{Replace: int64(facts.Vanished), Merge: 0} {
 		t.Run(string(mode), func(t *testing.T) {
 			s, pool := database(t)
-			table := tableOf(genSpec(), "organisations", mode, "id")
-			loaded(t, s, table, genSpec(), "op1", first)
-			d, _ := loaded(t, s, table, genSpec(), "op2", second)
+			table := tableOf(gen.Dataset(), mode)
+			loaded(t, s, table, gen.Dataset(), "op1", first)
+			d, _ := loaded(t, s, table, gen.Dataset(), "op2", second)
 			require.EqualValues(t, facts.New, d.Counts.New)
 			require.EqualValues(t, facts.Changed, d.Counts.Changed)
 			require.Equal(t, vanished, d.Counts.Vanished)
@@ -210,7 +184,7 @@ func TestSpeed(t *testing.T) {
 	file, _ := generated(t, gen.Options{Rows: rows, Seed: 1, Broken: 0.005, Duplicate: 0.005, Conflict: 0.0005})
 	next, _ := generated(t, gen.Options{Rows: rows, Seed: 1, Broken: 0.005, Duplicate: 0.005, Conflict: 0.0005, Changed: 0.02, Vanished: 0.005, New: 0.005})
 	s, _ := database(t)
-	table := tableOf(genSpec(), "organisations", Replace, "id")
+	table := tableOf(gen.Dataset(), Replace)
 	for i, f := range [][]byte{file, next} {
 		run := Run{Operation: "speed" + strconv.Itoa(i), Attempt: 1}
 		begin := time.Now()
@@ -218,7 +192,7 @@ func TestSpeed(t *testing.T) {
 			t.Logf("%-12s %v", what, time.Since(begin).Round(time.Millisecond))
 			begin = time.Now()
 		}
-		_, err := s.Stage(t.Context(), table, run, int64(rows), source(genSpec(), bytesOf(f)))
+		_, err := s.Stage(t.Context(), table, run, int64(rows), source(gen.Dataset(), bytesOf(f)))
 		require.NoError(t, err)
 		lap("stage")
 		d, err := s.Difference(t.Context(), table, run)
