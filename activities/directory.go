@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tejun/internal/calendar"
+	"tejun/internal/load"
 	"tejun/internal/repair"
 	"tejun/internal/system"
 )
@@ -106,6 +107,19 @@ func (a *Directory) ResolveDatabase(_ context.Context, in system.DatabaseRequest
 	target, err := s.ResolveDatabase(in)
 	if err != nil {
 		return system.DatabaseTarget{}, fail(Refused, "%v", err)
+	}
+	return target, nil
+}
+
+// ResolveDataLoad finds the dataset and the file of a load, or refuses it (Refused) with the reason.
+func (a *Directory) ResolveDataLoad(_ context.Context, in load.Request) (load.Target, error) {
+	s, err := describe(a.system)
+	if err != nil {
+		return load.Target{}, err
+	}
+	target, err := load.Resolve(s, in)
+	if err != nil {
+		return load.Target{}, fail(Refused, "%v", err)
 	}
 	return target, nil
 }

@@ -28,6 +28,7 @@ const (
 	Throttled      = "Throttled"      // too many calls
 	Unavailable    = "Unavailable"    // 5xx, time-out, lost connection, our own database
 	NotYet         = "NotYet"         // it has not settled yet
+	NotStaged      = "NotStaged"      // what a load had staged is gone
 )
 
 // class is what is known about a type of error: whether trying again can help, and what a person does about it.
@@ -49,6 +50,7 @@ var classes = map[string]class{
 	Throttled:      {true, ""},
 	Unavailable:    {true, ""},
 	NotYet:         {true, ""},
+	NotStaged:      {false, ""},
 }
 
 // codes maps AWS error codes to types where the HTTP status alone would mislead or is missing.

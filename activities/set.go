@@ -54,6 +54,7 @@ type Set struct {
 	RDSCopies  *RDSCopies
 	Operated   *Operated
 	Repairs    *Repairs
+	DataLoads  *DataLoads
 	CloudWatch *CloudWatch
 	Scheduler  *Scheduler
 	SES        *SES
@@ -69,12 +70,13 @@ func New(d Deps) (Set, error) {
 	}
 	cfg := withoutRetries(d.Config)
 	changes := changer{records: d.Records, wait: readBackWait}
+	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil })
 	data := &Operated{database: d.Operated, client: rds.NewFromConfig(cfg), records: d.Records}
 	return Set{
 		CloudFront: &CloudFront{client: cloudfront.NewFromConfig(cfg), changes: changes},
 		WAFV2:      &WAFV2{client: wafv2.NewFromConfig(cfg, func(o *wafv2.Options) { o.Region = globalRegion }), changes: changes},
 		S3: &S3{
-			client:  s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }),
+			client:  objects,
 			changes: changes, system: d.System,
 		},
 		ECS:        &ECS{client: ecs.NewFromConfig(cfg), changes: changes},
@@ -82,6 +84,7 @@ func New(d Deps) (Set, error) {
 		RDSCopies:  &RDSCopies{client: rds.NewFromConfig(cfg), records: d.Records, system: d.System, wait: readBackWait},
 		Operated:   data,
 		Repairs:    &Repairs{operated: data, records: d.Records, system: d.System},
+		DataLoads:  &DataLoads{operated: data, client: objects, records: d.Records, system: d.System},
 		CloudWatch: &CloudWatch{client: cloudwatch.NewFromConfig(cfg), changes: changes},
 		Scheduler:  &Scheduler{client: scheduler.NewFromConfig(cfg), changes: changes},
 		SES:        &SES{client: sesv2.NewFromConfig(cfg), records: d.Records, system: d.System, ui: d.UI},
@@ -143,6 +146,12 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Repairs.ExecuteRepair,
 		s.Repairs.VerifyRepair,
 		s.S3.PutS3RepairUndo,
+		s.DataLoads.StageDataFile,
+		s.DataLoads.CompareStagedRows,
+		s.DataLoads.ImportStagedRows,
+		s.DataLoads.CheckLoadedRows,
+		s.DataLoads.PutS3LoadRejects,
+		s.DataLoads.DropStagedRows,
 		s.CloudWatch.PlanCloudWatchAlarmMute,
 		s.CloudWatch.MuteCloudWatchAlarms,
 		s.CloudWatch.UnmuteCloudWatchAlarms,
@@ -160,6 +169,7 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Directory.ResolvePlannedOutage,
 		s.Directory.ResolveDatabase,
 		s.Directory.ResolveRepair,
+		s.Directory.ResolveDataLoad,
 		s.Directory.GateTerms,
 		s.Directory.AnswerTerms,
 		s.Directory.ResolveExtension,

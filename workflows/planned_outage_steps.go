@@ -22,6 +22,7 @@ var (
 	rdsCopies  *activities.RDSCopies
 	operated   *activities.Operated
 	repairs    *activities.Repairs
+	dataLoads  *activities.DataLoads
 	cloudWatch *activities.CloudWatch
 	scheduler  *activities.Scheduler
 	site       *activities.Site

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"tejun/internal/calendar"
+	"tejun/internal/load"
 	"tejun/internal/repair"
 	"tejun/internal/system"
 	"tejun/workflows/runbook"
@@ -34,6 +35,7 @@ func All() []Runbook {
 	return []Runbook{
 		{Spec: backup, Example: "examples/backup.json", Check: checkBackup, Workflow: Backup},
 		{Spec: plannedOutage, Example: "examples/planned-outage.json", Check: checkPlannedOutage, Workflow: PlannedOutage},
+		{Spec: dataLoad, Example: "examples/data-load.json", Check: checkDataLoad, Workflow: DataLoad},
 		{Spec: dataRepair, Example: "examples/data-repair.json", Check: checkDataRepair, Workflow: DataRepair},
 	}
 }
@@ -94,5 +96,17 @@ func checkDataRepair(raw []byte, sys *system.System, _ *calendar.Calendar, now t
 		return err
 	}
 	_, err := repair.Resolve(sys, in.request(), now)
+	return err
+}
+
+func checkDataLoad(raw []byte, sys *system.System, _ *calendar.Calendar, _ time.Time) error {
+	var in DataLoadInput
+	if err := runbook.DecodeStrict(raw, &in); err != nil {
+		return err
+	}
+	if err := in.Validate(); err != nil {
+		return err
+	}
+	_, err := load.Resolve(sys, in.request())
 	return err
 }

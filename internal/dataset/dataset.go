@@ -19,6 +19,7 @@ type Dataset struct {
 	Mode         string        `yaml:"mode" json:"mode"`
 	Limits       Limits        `yaml:"limits" json:"limits"`
 	Approval     Approval      `yaml:"approval" json:"approval"`
+	Backup       string        `yaml:"backup" json:"backup"` // snapshot or none, before the import; default snapshot
 }
 
 // Name is what people call something, in Japanese and English.
@@ -165,6 +166,12 @@ type Limits struct {
 	MaxLine     int     `yaml:"maxLine" json:"maxLine"`         // bytes of a record; default 1 MiB
 	MaxRows     int64   `yaml:"maxRows" json:"maxRows"`         // of a file; 0 means no limit
 }
+
+// What is kept of the database before an import.
+const (
+	BackupSnapshot = "snapshot"
+	BackupNone     = "none" // for tables that can be loaded anew from their files at any time
+)
 
 // When a load asks.
 const (

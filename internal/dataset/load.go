@@ -112,6 +112,7 @@ func (d *Dataset) setDefaults(has func(path string) bool) {
 	text(&d.Duplicates.Exact, Drop)
 	text(&d.Duplicates.SameKey, Reject)
 	text(&d.Approval.When, OverLimits)
+	text(&d.Backup, BackupSnapshot)
 	switch d.Format.Kind {
 	case CSV:
 		text(&d.Format.Delimiter, ",")

@@ -36,6 +36,7 @@ func (r *report) validate(d *Dataset) {
 	r.OneOf("mode", d.Mode, Replace, Merge, Append)
 	r.limits(d)
 	r.OneOf("approval.when", d.Approval.When, OverLimits, Always)
+	r.OneOf("backup", d.Backup, BackupSnapshot, BackupNone)
 }
 
 func (r *report) source(s Source) {

@@ -100,6 +100,7 @@ func (r *report) validateRepairs(v Repairs) {
 
 func (r *report) validateDatabase(s *System, rdsWords string) {
 	r.validateRepairs(s.Repairs)
+	r.validateLoads(s.Loads)
 	short := func(path, prefix string) {
 		if r.Form(path, prefix, rdsForm, rdsWords) && len(prefix) > 30 {
 			r.Add(path, "is longer than 30 characters: the rest of the name would not fit")

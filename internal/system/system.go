@@ -32,6 +32,7 @@ type System struct {
 	Alarms        []string       `yaml:"alarms"`  // CloudWatch alarm names, muted during an outage
 	Jobs          []Job          `yaml:"jobs"`    // EventBridge Scheduler schedules, paused during an outage
 	Repairs       Repairs        `yaml:"repairs"` // may be left out; then data repairs are refused
+	Loads         Loads          `yaml:"loads"`   // may be left out; then data loads are refused
 	Mail          Mail           `yaml:"mail"`
 	Organisations []Organisation `yaml:"organisations"`
 	People        []Person       `yaml:"people"`

@@ -1,0 +1,284 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"tejun/internal/dataset"
+	"tejun/internal/ingest"
+	"tejun/internal/ingest/fetch"
+	"tejun/internal/load"
+	"tejun/internal/system"
+)
+
+// DataLoad names a file of a dataset that a run loads.
+type DataLoad struct {
+	Operation    string `json:"operation"`
+	Dataset      string `json:"dataset"`
+	Declaration  string `json:"declaration"` // that was resolved; a dataset that was edited since is refused
+	File         string `json:"file"`
+	SHA256       string `json:"sha256"`       // that is expected; "" if nobody said
+	ExpectedRows int64  `json:"expectedRows"` // 0 if nobody said
+}
+
+// FileStaged is what a file holds.
+type FileStaged struct {
+	Already  *load.Entry `json:"already,omitempty"` // the load that makes this one pointless; then nothing is staged
+	SHA256   string      `json:"sha256"`
+	Bytes    int64       `json:"bytes"`
+	Unpacked int64       `json:"unpacked"`
+	Encoding string      `json:"encoding"`
+	Method   string      `json:"method"`
+	Why      string      `json:"why"` // why it is not loaded by swap
+	Counts   load.Counts `json:"counts"`
+	Seconds  float64     `json:"seconds"`
+}
+
+// LoadDifference is what a load would do.
+type LoadDifference struct {
+	load.Difference
+	Asks []string `json:"asks"` // why people have to agree; empty: nobody has to
+}
+
+// LoadImport imports what is staged, as planned.
+type LoadImport struct {
+	DataLoad
+	Source string      `json:"source"`
+	Expect load.Counts `json:"expect"`
+}
+
+// LoadCheck looks whether a table holds what a load has left.
+type LoadCheck struct {
+	DataLoad
+	Rows     int64  `json:"rows"`
+	Checksum string `json:"checksum"`
+}
+
+// leftovers is how long what a run has staged stays if the run never cleans up: longer than any approval takes.
+const leftovers = 7 * 24 * time.Hour
+
+// progressEvery is how often a load heartbeats how far it is.
+const progressEvery = time.Second
+
+// DataLoads loads files into the operated system's database.
+type DataLoads struct {
+	operated *Operated
+	client   s3API
+	records  fenceStore
+	system   func() (*system.System, error)
+}
+
+// opened is what every activity of a load needs.
+type opened struct {
+	store   *load.Store
+	system  *system.System
+	dataset *dataset.Dataset
+	table   load.Table
+	run     load.Run
+}
+
+func (a *DataLoads) open(ctx context.Context, in DataLoad) (opened, error) {
+	var o opened
+	if err := checkOperation(in.Operation); err != nil {
+		return o, err
+	}
+	var err error
+	if o.system, err = describe(a.system); err != nil {
+		return o, err
+	}
+	if o.dataset, err = load.Find(o.system, in.Dataset); err != nil {
+		return o, fail(Refused, "%v", err)
+	}
+	if o.dataset.Digest() != in.Declaration {
+		return o, fail(Drifted, "the dataset %s was edited after this run began; nothing was loaded: start a new run with the dataset as it is now", in.Dataset)
+	}
+	pool, err := a.operated.pool(ctx)
+	if err != nil {
+		return o, err
+	}
+	o.store, o.table = load.New(pool), load.Of(o.dataset)
+	o.run = load.Run{Operation: in.Operation, Attempt: activity.GetInfo(ctx).StartedTime.UnixMilli()}
+	return o, loadError(o.store.Prepare(ctx), "prepare the ledger of loads")
+}
+
+// StageDataFile fetches the file, converts it and brings it into staging tables. It is done anew by every attempt. A file whose
+// load would change nothing is not staged.
+func (a *DataLoads) StageDataFile(ctx context.Context, in DataLoad) (FileStaged, error) {
+	begun := time.Now()
+	o, err := a.open(ctx, in)
+	if err != nil {
+		return FileStaged{}, err
+	}
+	if err := loadError(o.store.Sweep(ctx, o.run, begun.Add(-leftovers)), "sweep up after earlier loads"); err != nil {
+		return FileStaged{}, err
+	}
+	if in.SHA256 != "" {
+		if found, err := a.already(ctx, o, strings.ToLower(in.SHA256)); err != nil || found.Already != nil {
+			return found, err
+		}
+	}
+	stream, err := a.fetch(ctx, o, in)
+	if err != nil {
+		return FileStaged{}, loadError(err, "fetch the file")
+	}
+	defer func() { _ = stream.Close() }() // it is closed already, unless the staging never came to it
+	guess := stream.Length / 64           // rows are rarely shorter
+	staged, err := o.store.Stage(ctx, o.table, o.run, guess, load.From(o.dataset, stream, progress(ctx, begun)))
+	if err != nil {
+		return FileStaged{}, loadError(err, "stage the file "+in.File)
+	}
+	if in.ExpectedRows > 0 && staged.Counts.Records != in.ExpectedRows {
+		return FileStaged{}, fail(Refused, "the file has %d rows, and the request expects %d: find out which is right, and start a new run", staged.Counts.Records, in.ExpectedRows)
+	}
+	if found, err := a.already(ctx, o, staged.SHA256); err != nil || found.Already != nil {
+		return found, err
+	}
+	return FileStaged{
+		SHA256: staged.SHA256, Bytes: staged.Bytes, Unpacked: staged.Unpacked, Encoding: staged.Totals.Encoding,
+		Method: staged.Method, Why: staged.Why, Counts: staged.Counts, Seconds: time.Since(begun).Seconds(),
+	}, nil
+}
+
+// already looks whether a file's load would change nothing.
+func (a *DataLoads) already(ctx context.Context, o opened, sha256 string) (FileStaged, error) {
+	found, err := o.store.Loaded(ctx, o.table, o.dataset.Digest(), sha256)
+	if err != nil || found == nil {
+		return FileStaged{}, loadError(err, "look for earlier loads of the file")
+	}
+	return FileStaged{Already: found, SHA256: sha256, Counts: found.Counts}, nil
+}
+
+// fetch opens the file.
+func (a *DataLoads) fetch(ctx context.Context, o opened, in DataLoad) (*fetch.Stream, error) {
+	expect := fetch.Expect{SHA256: in.SHA256, MaxBytes: o.dataset.Source.MaxBytes}
+	switch source := o.dataset.Source; {
+	case source.S3 != nil:
+		return fetch.S3(ctx, a.client, source.S3.Bucket, source.S3.Prefix+in.File, expect)
+	case source.HTTP != nil:
+		web := &fetch.Web{Hosts: o.system.Loads.Hosts}
+		return web.Get(ctx, source.HTTP.URL, expect)
+	case o.system.Environment == "production":
+		return nil, fail(Refused, "the dataset %s reads files of this machine, which is for development only", o.dataset.ID)
+	}
+	return fetch.Local(ctx, o.dataset.Source.File.Dir, in.File, expect)
+}
+
+// progress heartbeats how far a file is.
+func progress(ctx context.Context, begun time.Time) func(ingest.Totals) {
+	last := begun
+	return func(t ingest.Totals) {
+		if now := time.Now(); now.Sub(last) >= progressEvery {
+			last = now
+			speed := float64(t.Bytes) / 1e6 / now.Sub(begun).Seconds()
+			activity.RecordHeartbeat(ctx, fmt.Sprintf("%d rows, %d rejected, %.0f MB, %.1f MB/s", t.Records, t.Rejects, float64(t.Bytes)/1e6, speed))
+		}
+	}
+}
+
+// CompareStagedRows works out what a load would do, and why people have to agree.
+func (a *DataLoads) CompareStagedRows(ctx context.Context, in DataLoad) (LoadDifference, error) {
+	o, err := a.open(ctx, in)
+	if err != nil {
+		return LoadDifference{}, err
+	}
+	d, err := o.store.Difference(ctx, o.table, o.run)
+	if err != nil {
+		return LoadDifference{}, loadError(err, "compare the file with "+o.table.String())
+	}
+	if o.table.Mode == load.Append && d.Counts.Changed > 0 {
+		return LoadDifference{}, fail(Refused, "%d rows have keys that %s holds with other content, and the dataset %s only appends: nothing was loaded", d.Counts.Changed, o.table.String(), in.Dataset)
+	}
+	return LoadDifference{Difference: d, Asks: asks(o.dataset, d)}, nil
+}
+
+// asks says why people have to agree to a load.
+func asks(d *dataset.Dataset, is load.Difference) []string {
+	list := []string{}
+	if d.Approval.When == dataset.Always {
+		list = append(list, "every load of this dataset is approved")
+	}
+	if is.Before == 0 {
+		return append(list, "it is the first load of the table")
+	}
+	over := func(what string, n int64, share float64) {
+		if float64(n) > share*float64(is.Before) {
+			list = append(list, fmt.Sprintf("%d of %d rows would %s, more than %g %%", n, is.Before, what, share*100))
+		}
+	}
+	over("change", is.Counts.Changed, d.Limits.ChangeShare)
+	over("vanish", is.Counts.Vanished, d.Limits.VanishShare)
+	if n := is.Counts.AllRejected(); n > 0 {
+		list = append(list, fmt.Sprintf("%d rows are rejected", n))
+	}
+	return list
+}
+
+// ImportStagedRows imports what is staged in one transaction, or finds that it has been.
+func (a *DataLoads) ImportStagedRows(ctx context.Context, in LoadImport) (load.Entry, error) {
+	o, err := a.open(ctx, in.DataLoad)
+	if err != nil {
+		return load.Entry{}, err
+	}
+	entry, err := o.store.Import(ctx, o.table, o.run, load.Order{Declaration: in.Declaration, Source: in.Source, Expect: in.Expect})
+	return entry, loadError(err, "import into "+o.table.String())
+}
+
+// CheckLoadedRows reads the table and makes sure that it is as the load has left it.
+func (a *DataLoads) CheckLoadedRows(ctx context.Context, in LoadCheck) (struct{}, error) {
+	o, err := a.open(ctx, in.DataLoad)
+	if err != nil {
+		return struct{}{}, err
+	}
+	rows, sum, err := o.store.Check(ctx, o.table)
+	if err != nil {
+		return struct{}{}, loadError(err, "read "+o.table.String())
+	}
+	if rows != in.Rows || sum != in.Checksum {
+		return struct{}{}, fail(Drifted, "%s has %d rows with the checksum %s; the load has left %d with %s: somebody has changed the table since", o.table.String(), rows, sum, in.Rows, in.Checksum)
+	}
+	return struct{}{}, nil
+}
+
+// DropStagedRows drops what the run has staged.
+func (a *DataLoads) DropStagedRows(ctx context.Context, in DataLoad) (struct{}, error) {
+	if err := checkOperation(in.Operation); err != nil {
+		return struct{}{}, err
+	}
+	pool, err := a.operated.pool(ctx)
+	if err != nil {
+		return struct{}{}, err
+	}
+	store := load.New(pool)
+	if err := store.Prepare(ctx); err != nil {
+		return struct{}{}, loadError(err, "prepare the ledger of loads")
+	}
+	run := load.Run{Operation: in.Operation, Attempt: activity.GetInfo(ctx).StartedTime.UnixMilli()}
+	return struct{}{}, loadError(store.Drop(ctx, run), "drop the staged rows")
+}
+
+// loadError classifies an error of a load.
+func loadError(err error, doing string) error {
+	var file *ingest.FileError
+	var rejects *ingest.RejectLimitError
+	var target *load.TargetError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &file), errors.As(err, &rejects):
+		return fail(Refused, "%s: %v; nothing was loaded", doing, err)
+	case errors.As(err, &target):
+		return fail(Refused, "%s: %v", doing, err)
+	case errors.Is(err, load.ErrDrifted):
+		return fail(Drifted, "%s: %v: answer rollback, and start a new run", doing, err)
+	case errors.Is(err, load.ErrNotStaged):
+		return fail(NotStaged, "%s: %v", doing, err)
+	case errors.Is(err, load.ErrSuperseded):
+		return fail(Conflict, "%s: %v", doing, err)
+	}
+	return sqlError(err, doing)
+}

@@ -1,0 +1,62 @@
+package activities
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"tejun/internal/ingest/fetch"
+)
+
+// RejectsKept says where the rejected rows of a load lie.
+type RejectsKept struct {
+	Location string `json:"location"` // s3://bucket/key
+	SHA256   string `json:"sha256"`
+	Rows     int64  `json:"rows"`
+}
+
+// PutS3LoadRejects writes the rejected rows, each with its line, column and reason, as a CSV file that opens in Excel. The key
+// belongs to the run alone, so a repetition writes the same file again.
+func (a *DataLoads) PutS3LoadRejects(ctx context.Context, in DataLoad) (kept RejectsKept, err error) {
+	o, err := a.open(ctx, in)
+	if err != nil {
+		return RejectsKept{}, err
+	}
+	file, err := os.CreateTemp("", "tejun-rejects-*.csv")
+	if err != nil {
+		return RejectsKept{}, fail(Unavailable, "make a file for the rejected rows: %v", err)
+	}
+	defer func() { err = errors.Join(err, file.Close(), os.Remove(file.Name())) }()
+	hash := sha256.New()
+	rows, err := o.store.WriteRejects(ctx, io.MultiWriter(file, hash), o.table, o.run)
+	if err != nil {
+		return RejectsKept{}, loadError(err, "write the rejected rows")
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return RejectsKept{}, fail(Unavailable, "read the rejected rows again: %v", err)
+	}
+	bucket, key := o.system.Loads.Bucket, o.system.Loads.Prefix+in.Operation+"-rejects.csv"
+	kept = RejectsKept{Location: fmt.Sprintf("s3://%s/%s", bucket, key), SHA256: hex.EncodeToString(hash.Sum(nil)), Rows: rows}
+	if err := fence(ctx, a.records, in.Operation+"/"+kept.Location); err != nil {
+		return RejectsKept{}, err
+	}
+	_, err = a.client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &bucket, Key: &key, Body: file, ContentType: aws.String("text/csv; charset=utf-8"), Metadata: map[string]string{ownerKey: in.Operation},
+	})
+	if err != nil {
+		return RejectsKept{}, Classify(err, "write "+kept.Location)
+	}
+	back, err := fetch.S3(ctx, a.client, bucket, key, fetch.Expect{SHA256: kept.SHA256})
+	if err != nil {
+		return RejectsKept{}, loadError(err, "read "+kept.Location+" back")
+	}
+	_, err = io.Copy(io.Discard, back)
+	return kept, loadError(errors.Join(err, back.Close()), "read "+kept.Location+" back")
+}

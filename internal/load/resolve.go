@@ -1,0 +1,93 @@
+package load
+
+import (
+	"fmt"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"tejun/internal/dataset"
+	"tejun/internal/system"
+)
+
+// Request asks for a load.
+type Request struct {
+	Dataset   string `json:"dataset"`
+	File      string `json:"file"` // key below the dataset's prefix, or name in its folder; "" for a source that is one address
+	Requester string `json:"requester"`
+	Operator  string `json:"operator"`
+}
+
+// Target is what the request means on this system. It enters the history and holds no secrets.
+type Target struct {
+	system.DatabaseTarget
+	Title       string `json:"title"` // the dataset's names
+	Table       string `json:"table"` // schema.name
+	Mode        Mode   `json:"mode"`
+	Declaration string `json:"declaration"` // SHA-256 of the dataset's declaration
+	Source      string `json:"source"`      // of the file, in words
+	Backup      bool   `json:"backup"`      // a snapshot is taken before the import
+}
+
+// Resolve finds the dataset and the file, or says why not (*system.OutageRefused).
+func Resolve(s *system.System, req Request) (Target, error) {
+	on, err := s.ResolveDatabase(system.DatabaseRequest{What: "the load", Requester: req.Requester, Operator: req.Operator})
+	if err != nil {
+		return Target{}, err
+	}
+	d, err := Find(s, req.Dataset)
+	var source string
+	if err == nil {
+		source, err = locate(s, d, req.File)
+	}
+	if err != nil {
+		return Target{}, &system.OutageRefused{What: "the load", Problems: []string{err.Error()}}
+	}
+	return Target{
+		DatabaseTarget: on, Title: d.Name.Ja + " · " + d.Name.En, Table: d.Table, Mode: Mode(d.Mode), Declaration: d.Digest(),
+		Source: source, Backup: d.Backup != dataset.BackupNone,
+	}, nil
+}
+
+// Find loads the declaration of a dataset from the folder that the description names.
+func Find(s *system.System, id string) (*dataset.Dataset, error) {
+	if s.Loads.Datasets == "" {
+		return nil, fmt.Errorf("system.yaml does not say where the datasets are declared: add loads")
+	}
+	all, err := dataset.LoadDir(filepath.Join(s.Folder, s.Loads.Datasets))
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, d := range all {
+		if d.ID == id {
+			return d, nil
+		}
+		names = append(names, d.ID)
+	}
+	return nil, fmt.Errorf("there is no dataset %q; declared are %s", id, strings.Join(names, ", "))
+}
+
+// locate says where a file is, in words, and refuses one that is not of the dataset.
+func locate(s *system.System, d *dataset.Dataset, file string) (string, error) {
+	source := d.Source
+	if source.HTTP != nil {
+		if file != "" {
+			return "", fmt.Errorf("the dataset %s is one address, so no file can be named", d.ID)
+		}
+		return source.HTTP.URL, nil
+	}
+	if file == "" || path.Clean("/"+file) != "/"+file {
+		return "", fmt.Errorf("file %q: name a file of the dataset %s, without . and ..", file, d.ID)
+	}
+	if ok, err := path.Match(source.Match, path.Base(file)); source.Match != "" && (err != nil || !ok) {
+		return "", fmt.Errorf("file %q does not match %s, as the dataset %s wants", file, source.Match, d.ID)
+	}
+	if source.S3 != nil {
+		return "s3://" + source.S3.Bucket + "/" + source.S3.Prefix + file, nil
+	}
+	if s.Environment == "production" {
+		return "", fmt.Errorf("the dataset %s reads files of this machine, which is for development only", d.ID)
+	}
+	return filepath.Join(source.File.Dir, file), nil
+}

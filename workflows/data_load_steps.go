@@ -1,0 +1,124 @@
+package workflows
+
+import (
+	"strings"
+
+	"go.temporal.io/sdk/workflow"
+
+	"tejun/activities"
+	"tejun/workflows/runbook"
+)
+
+func words(list []string) string { return strings.Join(list, "; ") }
+
+func (l *loading) file() activities.DataLoad {
+	return activities.DataLoad{
+		Operation: l.Operation(), Dataset: l.in.Dataset, Declaration: l.on.Declaration, File: l.in.File, SHA256: l.in.SHA256, ExpectedRows: l.in.Expected,
+	}
+}
+
+func (l *loading) take() runbook.StepSpec {
+	return runbook.StepSpec{
+		Name: "take", Title: "他の作業がないことの確認 · Make sure that no other run is still at work",
+		Do: func(ctx workflow.Context) error { return l.Take(ctx, l.resources()) },
+	}
+}
+
+// stage reads the file into staging tables. Its undo, which every run ends with, drops them.
+func (l *loading) stage() runbook.StepSpec {
+	return runbook.StepSpec{
+		Name: "stage", Title: "取得・リデューンチェック・変換 · Fetch, check and convert the file",
+		Do: func(ctx workflow.Context) error {
+			staged, err := runbook.Call(ctx, runbook.Settle, dataLoads.StageDataFile, l.file())
+			l.staged = staged
+			return err
+		},
+		Undo:      do(runbook.Change, dataLoads.DropStagedRows, l.file()),
+		UndoTitle: "一時表の削除 · Drop the staging tables",
+	}
+}
+
+func (l *loading) keepRejects() runbook.StepSpec {
+	return runbook.StepSpec{
+		Name: "keep-rejects", Title: "対象外の行の保管 · Keep the rejected rows for whoever delivered the file",
+		Do: func(ctx workflow.Context) error {
+			kept, err := runbook.Call(ctx, runbook.Mend, dataLoads.PutS3LoadRejects, l.file())
+			l.result.Rejects = kept
+			return err
+		},
+	}
+}
+
+func (l *loading) snapshotID() string { return "tejun-load-" + l.Operation() }
+
+func (l *loading) snapshot() runbook.StepSpec {
+	return runbook.StepSpec{
+		Name: "snapshot", Title: "スナップショット取得 · Take a database snapshot",
+		Do: func(ctx workflow.Context) error {
+			_, err := runbook.Call(ctx, runbook.Change, rds.CreateRDSClusterSnapshot, activities.Snapshot{
+				Operation: l.Operation(), Cluster: l.on.Cluster, SnapshotID: l.snapshotID(),
+			})
+			if err != nil {
+				return err
+			}
+			_, err = runbook.Call(ctx, runbook.Settle, rds.AwaitRDSClusterSnapshot, activities.SnapshotRef{SnapshotID: l.snapshotID()})
+			l.result.Snapshot = l.snapshotID()
+			return err
+		},
+	}
+}
+
+// mostStagings is how often a file is staged anew after PostgreSQL has lost what was staged: it empties such tables when it
+// crashes.
+const mostStagings = 5
+
+// importRows is the import itself. What it imports is what was planned, or it imports nothing.
+func (l *loading) importRows() runbook.StepSpec {
+	return runbook.StepSpec{
+		Name: "import", Title: "登録・更新（一つのトランザクション） · Import in one transaction",
+		Do: func(ctx workflow.Context) error {
+			for again := 0; ; again++ {
+				entry, err := runbook.Call(ctx, runbook.Mend, dataLoads.ImportStagedRows, activities.LoadImport{
+					DataLoad: l.file(), Source: l.on.Source, Expect: l.does.Counts,
+				})
+				if err == nil {
+					l.result.Loaded = &entry
+				}
+				if !runbook.IsEnd(err, activities.NotStaged) || again == mostStagings {
+					return err
+				}
+				if err := l.stageAgain(ctx); err != nil {
+					return err
+				}
+			}
+		},
+	}
+}
+
+// stageAgain makes what was planned once more. If it is not the same, the load needs a new run.
+func (l *loading) stageAgain(ctx workflow.Context) error {
+	file := l.file()
+	file.SHA256 = l.staged.SHA256
+	if _, err := runbook.Call(ctx, runbook.Settle, dataLoads.StageDataFile, file); err != nil {
+		return err
+	}
+	does, err := runbook.Call(ctx, runbook.Settle, dataLoads.CompareStagedRows, file)
+	if err == nil && (does.Counts != l.does.Counts || does.Sum != l.does.Sum) {
+		err = runbook.End(activities.Drifted, "the table has changed since the plan was made; nothing was loaded: answer rollback, and start a new run")
+	}
+	return err
+}
+
+// verify looks whether the table holds what the import has left.
+func (l *loading) verify() runbook.StepSpec {
+	return runbook.StepSpec{
+		Name: "verify", Title: "件数・チェックサムの照合 · Compare row count and checksum",
+		Do: func(ctx workflow.Context) error {
+			_, err := runbook.Call(ctx, runbook.Settle, dataLoads.CheckLoadedRows, activities.LoadCheck{
+				DataLoad: l.file(), Rows: l.result.Loaded.Rows, Checksum: l.result.Loaded.Checksum,
+			})
+			return err
+		},
+		SkipIf: "somebody has looked at the table and it is right",
+	}
+}
