@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"tejun/internal/dataset"
@@ -84,6 +85,9 @@ func locate(s *system.System, d *dataset.Dataset, file string) (string, error) {
 		return "", fmt.Errorf("file %q does not match %s, as the dataset %s wants", file, source.Match, d.ID)
 	}
 	if source.S3 != nil {
+		if !slices.Contains(s.Loads.Buckets, source.S3.Bucket) {
+			return "", fmt.Errorf("the dataset %s reads from the bucket %s, which is not among loads.buckets of system.yaml", d.ID, source.S3.Bucket)
+		}
 		return "s3://" + source.S3.Bucket + "/" + source.S3.Prefix + file, nil
 	}
 	if s.Environment == "production" {

@@ -41,7 +41,7 @@ func (s *Sandbox) Seed(ctx context.Context, sys *system.System) error {
 }
 
 func seedBuckets(c *call, sys *system.System) error {
-	for _, name := range []string{sys.Maintenance.Bucket, sys.Repairs.Bucket} {
+	for _, name := range append([]string{sys.Maintenance.Bucket, sys.Repairs.Bucket, sys.Loads.Bucket}, sys.Loads.Buckets...) {
 		if name == "" {
 			continue
 		}

@@ -9,7 +9,8 @@ import (
 // rows of a file go.
 type Loads struct {
 	Datasets string   `yaml:"datasets"` // folder with one YAML file for each dataset, relative to the description's
-	Hosts    []string `yaml:"hosts"`    // of sources over HTTPS
+	Hosts    []string `yaml:"hosts"`    // that files may be fetched from over HTTPS
+	Buckets  []string `yaml:"buckets"`  // that files may be fetched from
 	Bucket   string   `yaml:"bucket"`
 	Prefix   string   `yaml:"prefix"` // of the keys, such as "rejects/"
 }
@@ -25,6 +26,9 @@ func (r *report) validateLoads(v Loads) {
 		if host == "" || strings.ContainsAny(host, "/:@ ") {
 			r.Add("loads.hosts", "%q: want the name of a host, such as www.post.japanpost.jp", host)
 		}
+	}
+	for _, bucket := range v.Buckets {
+		r.Form("loads.buckets", bucket, bucketForm, "names of S3 buckets")
 	}
 	r.Form("loads.bucket", v.Bucket, bucketForm, "the name of an S3 bucket")
 	r.Form("loads.prefix", v.Prefix, keyPrefixForm, "a prefix such as rejects/")
