@@ -112,7 +112,7 @@ func TestPostalCodes(t *testing.T) {
 	d, _ = loaded(t, s, table, d1, "op3", second)
 	require.Equal(t, Counts{Records: 124825, Rows: 124825, Unchanged: 124825}, d.Counts)
 
-	exec(t, pool, "UPDATE postal_codes SET city = 'x' WHERE ctid = (SELECT min(ctid) FROM postal_codes)")
+	execSQL(t, pool, "UPDATE postal_codes SET city = 'x' WHERE ctid = (SELECT min(ctid) FROM postal_codes)")
 	found, err = s.Loaded(t.Context(), table, "d", entry.SHA256)
 	require.NoError(t, err)
 	require.Nil(t, found, "the table was changed by hand")

@@ -21,6 +21,13 @@ var clusterDSN string
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	if order := os.Getenv(childVariable); order != "" {
+		if err := child(order); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return 0
+	}
 	if dsn := os.Getenv("TEJUN_LOAD_TEST_DSN"); dsn != "" {
 		clusterDSN = dsn
 		return m.Run()
@@ -70,7 +77,7 @@ func database(t *testing.T) (*Store, *pgxpool.Pool) {
 	return s, pool
 }
 
-func exec(t *testing.T, pool *pgxpool.Pool, statements ...string) {
+func execSQL(t *testing.T, pool *pgxpool.Pool, statements ...string) {
 	t.Helper()
 	for _, sql := range statements {
 		_, err := pool.Exec(t.Context(), sql)

@@ -114,8 +114,8 @@ func (s *Store) begin(ctx context.Context, conn *pgx.Conn, run Run) error {
 	}
 	// Without this an earlier attempt whose worker hangs would hold its locks.
 	_, err := conn.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-		WHERE application_name LIKE $1 AND application_name <> $2 AND usename = current_user AND pid <> pg_backend_pid()`,
-		fmt.Sprintf("tejun-load %s %%", run.Operation), run.name())
+		WHERE usename = current_user AND CASE WHEN application_name ~ ('^tejun-load ' || $1 || ' [0-9]+$')
+			THEN split_part(application_name, ' ', 3)::bigint < $2 END`, run.Operation, run.Attempt)
 	return wrap("end earlier attempts", err)
 }
 
