@@ -1,0 +1,295 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+
+	"tejun/internal/dataset"
+	"tejun/internal/devserver"
+	"tejun/internal/ingest/gen"
+	"tejun/internal/operated"
+	"tejun/internal/system"
+	"tejun/worker/devstack"
+	"tejun/worker/devstack/scene"
+	"tejun/worker/serve"
+	"tejun/workflows"
+	"tejun/workflows/runbook"
+)
+
+// file is a generated file.
+type file struct {
+	name  string
+	rows  int
+	clean bool
+}
+
+// bench is the servers, the worker and the files.
+type bench struct {
+	dir          string
+	stack        *devstack.Stack
+	target       *devserver.Postgres
+	operated     *operated.Database
+	worker       worker.Worker
+	dirty        *file
+	runs         int
+	sql, columns string
+}
+
+func newBench(ctx context.Context, rows int) (b *bench, err error) {
+	b = &bench{dirty: &file{name: "dirty.csv", rows: rows}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.stop())
+		}
+	}()
+	if b.dir, err = os.MkdirTemp("", "tejun-ingest-*"); err != nil {
+		return b, err
+	}
+	if err := os.Mkdir(filepath.Join(b.dir, "datasets"), 0o700); err != nil {
+		return b, err
+	}
+	for _, mode := range []string{"merge", "replace"} {
+		if err := os.WriteFile(filepath.Join(b.dir, "datasets", mode+".yaml"), []byte(b.declare(mode)), 0o600); err != nil {
+			return b, err
+		}
+	}
+	for _, f := range []*file{b.dirty, {name: "clean.csv", rows: rows, clean: true}} {
+		if err := b.write(f); err != nil {
+			return b, err
+		}
+	}
+	if err := run(ctx, "sh", "-c", fmt.Sprintf("iconv -f CP932 -t UTF-8 %[1]s/clean.csv > %[1]s/utf8.csv", b.dir)); err != nil {
+		return b, err
+	}
+	description, err := scene.SystemFile()
+	if err != nil {
+		return b, err
+	}
+	quiet := sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
+	b.stack, err = devstack.Start(ctx, devstack.Options{Dir: filepath.Join(b.dir, "stack"), SystemFile: description, TimeScale: 0, Logger: quiet})
+	if err != nil {
+		return b, err
+	}
+	if b.target, err = devserver.StartPostgres(ctx, devserver.PostgresOptions{Dir: filepath.Join(b.dir, "target")}); err != nil {
+		return b, err
+	}
+	if b.operated, err = operated.Open(b.target.DSN()); err != nil {
+		return b, err
+	}
+	cfg, err := b.stack.AWS()
+	if err != nil {
+		return b, err
+	}
+	described := func() (*system.System, error) {
+		s, err := b.stack.Source.System()
+		if err != nil {
+			return nil, err
+		}
+		changed := *s
+		changed.Folder = b.dir
+		return &changed, nil
+	}
+	if b.worker, err = serve.New(serve.Options{Client: b.stack.Client, AWS: cfg, System: described, Records: b.stack.Records, Operated: b.operated}); err != nil {
+		return b, err
+	}
+	return b, b.worker.Start()
+}
+
+func (b *bench) stop() (err error) {
+	if b.worker != nil {
+		b.worker.Stop()
+	}
+	b.operated.Close()
+	if b.stack != nil {
+		err = errors.Join(err, b.stack.Stop())
+	}
+	if b.target != nil {
+		err = errors.Join(err, b.target.Stop())
+	}
+	return errors.Join(err, os.RemoveAll(b.dir))
+}
+
+// declare writes the dataset in a mode, and notes the table's columns.
+func (b *bench) declare(mode string) string {
+	d := gen.Dataset()
+	var text, columns strings.Builder
+	fmt.Fprintf(&text, "id: %s\nname: {ja: 測定, en: Benchmark}\nsource: {file: {dir: %q}}\nformat: {kind: csv, header: false, fields: %d}\nencoding: cp932\ntable: public.%s_register\nbackup: none\ncolumns:\n",
+		mode, b.dir, len(d.Columns), mode)
+	types := map[string]string{dataset.Integer: "bigint", dataset.Timestamp: "timestamptz"}
+	for i, c := range d.Columns {
+		fmt.Fprintf(&text, "  - {name: %s, field: %d, type: %s, required: %t", c.Name, c.Field, c.Type, c.Required)
+		option := func(name, value string) {
+			if value != "" {
+				fmt.Fprintf(&text, ", %s: %s", name, value)
+			}
+		}
+		if c.Min != "" {
+			option("min", fmt.Sprintf("%q", c.Min))
+		}
+		if c.Pattern != "" {
+			option("pattern", fmt.Sprintf("%q", c.Pattern))
+		}
+		for name, list := range map[string][]string{"layouts": c.Layouts, "codes": c.Codes, "normalise": c.Normalise} {
+			if len(list) > 0 {
+				option(name, `["`+strings.Join(list, `", "`)+`"]`)
+			}
+		}
+		text.WriteString("}\n")
+		kind := types[c.Type]
+		if kind == "" {
+			kind = "text" // dates too: the file has some of the Japanese calendar, which only DataLoad reads
+			if c.Type == dataset.Numeric || c.Type == dataset.Boolean {
+				kind = c.Type
+			}
+		}
+		if i > 0 {
+			columns.WriteString(", ")
+		}
+		columns.WriteString(c.Name + " " + kind)
+	}
+	fmt.Fprintf(&text, "key: [id]\nmode: %s\nlimits: {rejectShare: 0.05}\n", mode)
+	b.sql = columns.String()
+	b.columns = strings.Join(gen.Columns, ", ")
+	return text.String()
+}
+
+func (b *bench) write(f *file) (err error) {
+	out, err := os.Create(filepath.Join(b.dir, f.name))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	o := gen.Options{Rows: f.rows, Seed: 1, Broken: 0.005, Duplicate: 0.005, Conflict: 0.0005}
+	if f.clean {
+		o.Broken, o.Duplicate, o.Conflict = 0, 0, 0
+	}
+	_, err = gen.Write(out, o)
+	return err
+}
+
+// fresh makes the tables anew and waits for a checkpoint.
+func (b *bench) fresh(ctx context.Context, statements ...string) (err error) {
+	conn, err := pgx.Connect(ctx, b.target.DSN())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
+	all := []string{"DROP TABLE IF EXISTS plain, staging, target, merge_register, replace_register", "DROP SCHEMA IF EXISTS tejun_load CASCADE"}
+	for _, s := range append(append(all, statements...), "CHECKPOINT") {
+		if _, err := conn.Exec(ctx, s); err != nil {
+			return fmt.Errorf("%s: %w", s, err)
+		}
+	}
+	return nil
+}
+
+func (b *bench) plainCopy(ctx context.Context) (time.Duration, error) {
+	if err := b.fresh(ctx, "CREATE TABLE plain ("+b.sql+")"); err != nil {
+		return 0, err
+	}
+	return timed(func() error { return b.psql(ctx, `\copy plain from '`+b.dir+`/utf8.csv' csv`) })
+}
+
+func (b *bench) onConflict(ctx context.Context) (time.Duration, error) {
+	if err := b.fresh(ctx, "CREATE TABLE staging ("+b.sql+")", "CREATE TABLE target ("+b.sql+", PRIMARY KEY (id))"); err != nil {
+		return 0, err
+	}
+	var sets []string
+	for _, c := range gen.Columns[1:] {
+		sets = append(sets, c+" = excluded."+c)
+	}
+	return timed(func() error {
+		return b.psql(ctx, `\copy staging from '`+b.dir+`/utf8.csv' csv`,
+			"INSERT INTO target SELECT * FROM staging ON CONFLICT (id) DO UPDATE SET "+strings.Join(sets, ", "))
+	})
+}
+
+func (b *bench) pgloader(ctx context.Context) (time.Duration, error) {
+	if err := b.fresh(ctx, "CREATE TABLE target ("+b.sql+", PRIMARY KEY (id))"); err != nil {
+		return 0, err
+	}
+	script := filepath.Join(b.dir, "load.pgloader")
+	text := fmt.Sprintf("LOAD CSV FROM '%s/utf8.csv' (%s) INTO %s TARGET TABLE public.target (%s) WITH fields terminated by ',', fields optionally enclosed by '\"', fields escaped by double-quote;\n",
+		b.dir, b.columns, b.target.DSN(), b.columns)
+	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
+		return 0, err
+	}
+	return timed(func() error { return run(ctx, "pgloader", "--root-dir", filepath.Join(b.dir, "pgloader"), script) })
+}
+
+func (b *bench) psql(ctx context.Context, commands ...string) error {
+	args := []string{"-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", b.target.DSN()}
+	for _, c := range commands {
+		args = append(args, "-c", c)
+	}
+	return run(ctx, "psql", args...)
+}
+
+// load does the whole runbook.
+func (b *bench) load(ctx context.Context, mode string, f *file) (time.Duration, error) {
+	if err := b.fresh(ctx); err != nil {
+		return 0, err
+	}
+	b.runs++
+	id := fmt.Sprintf("ingest-%d", b.runs)
+	return timed(func() error {
+		r, err := b.stack.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue}, "DataLoad", workflows.DataLoadInput{
+			Dataset: mode, File: f.name, Reason: "測定", Requester: "ito", Operator: "tanaka",
+		})
+		if err != nil {
+			return err
+		}
+		for approved := false; ; time.Sleep(20 * time.Millisecond) {
+			status, err := scene.Status(ctx, b.stack.Client, id)
+			switch {
+			case err != nil:
+				return err
+			case status.EndedAt != nil:
+				return r.Get(ctx, nil)
+			case status.WaitingFor != nil && status.WaitingFor.Gate != "content":
+				return errors.New("held: " + status.WaitingFor.Why)
+			case status.WaitingFor != nil && !approved:
+				if _, err := scene.Decide(ctx, b.stack.Client, status, runbook.Approve, "sato", "measured"); err != nil {
+					return err
+				}
+				approved = true
+			}
+		}
+	})
+}
+
+// peak is the largest memory of this process.
+func (*bench) peak() int64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	return usage.Maxrss << 10
+}
+
+func timed(do func() error) (time.Duration, error) {
+	begun := time.Now()
+	err := do()
+	return time.Since(begun), err
+}
+
+func run(ctx context.Context, name string, args ...string) error {
+	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput() //nolint:gosec // our own commands
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", name, err, out)
+	}
+	return nil
+}
