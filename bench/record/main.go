@@ -80,7 +80,7 @@ func record(out, version string) (err error) {
 	for _, show := range []struct {
 		runbook string
 		takes   []take
-	}{{"PlannedOutage", plannedOutage}, {"Backup", backup}, {"DataRepair", dataRepair}} {
+	}{{"Backup", backup}, {"PlannedOutage", plannedOutage}, {"DataLoad", dataLoad}, {"DataRepair", dataRepair}} {
 		for _, t := range show.takes {
 			path := filepath.Join(out, show.runbook+"."+t.name+"."+version+".json")
 			if err := one(ctx, &stage{Stack: stack, id: "record-" + show.runbook + "-" + t.name}, t, path); err != nil {

@@ -110,3 +110,9 @@ func (s *Store) Check(ctx context.Context, t Table) (rows int64, sum string, err
 	})
 	return rows, sum, err
 }
+
+// Count is the table's number of rows.
+func (s *Store) Count(ctx context.Context, t Table) (rows int64, err error) {
+	err = s.pool.QueryRow(ctx, "SELECT count(*) FROM "+t.sql()).Scan(&rows)
+	return rows, wrap("count the rows of "+t.String(), err)
+}
