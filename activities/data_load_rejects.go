@@ -33,7 +33,12 @@ func (a *DataLoads) PutS3LoadRejects(ctx context.Context, in DataLoad) (kept Rej
 	if err != nil {
 		return RejectsKept{}, fail(Unavailable, "make a file for the rejected rows: %v", err)
 	}
-	defer func() { err = errors.Join(err, file.Close(), os.Remove(file.Name())) }()
+	defer func() {
+		// An error with its type stays as it is: a joined one would be tried again whatever it says.
+		if left := errors.Join(file.Close(), os.Remove(file.Name())); err == nil && left != nil {
+			err = fail(Unavailable, "remove the file of the rejected rows: %v", left)
+		}
+	}()
 	hash := sha256.New()
 	rows, err := o.store.WriteRejects(ctx, io.MultiWriter(file, hash), o.table, o.run)
 	if err != nil {
