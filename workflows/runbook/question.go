@@ -2,7 +2,6 @@ package runbook
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -148,7 +147,11 @@ func (q *question) by() Answerers {
 
 func (q *question) waitingFor() *WaitingFor {
 	by := q.by()
-	eligible := slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Values(by))...)))
+	var eligible []string
+	for _, name := range q.taken() {
+		eligible = append(eligible, by[name]...)
+	}
+	slices.Sort(eligible)
 	return &WaitingFor{
 		Kind: q.kind, Gate: q.gate, Why: q.why, Answers: q.taken(), Eligible: slices.Compact(eligible), By: by,
 		Got: len(q.approvers), Quorum: q.quorum, Plan: q.plan, Until: q.until.UTC(), Then: q.then,
