@@ -63,6 +63,11 @@ func TestParquet(t *testing.T) {
 	require.ErrorContains(t, err, `there is no column "name" in the Parquet file; there are: id, 名前, born, paid`)
 	_, err = convert(t, people(dataset.Parquet), bytes.NewReader(content[:len(content)-9]), Options{})
 	require.ErrorContains(t, err, "is no Parquet file, or is cut off")
+	broken := "\x8e\x52"
+	out, err = convert(t, people(dataset.Parquet), bytes.NewReader(parquetOf(t, person{ID: 1, Name: &broken}, person{ID: 2, Name: &name})), Options{})
+	require.NoError(t, err)
+	require.Len(t, out.rows, 1, "text of another encoding is no text with other signs")
+	require.Equal(t, []string{"name", "holds bytes that are not UTF-8, as texts in Parquet must be"}, []string{out.rejects[0].Column, out.rejects[0].Reason})
 	small := people(dataset.Parquet)
 	small.Source.MaxBytes = 100
 	_, err = convert(t, small, bytes.NewReader(content), Options{})

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
@@ -210,12 +211,16 @@ func (p *source) add(b *record.Batch, values []parquet.Value) {
 	b.Start(p.line)
 	texts := make([][]byte, len(p.columns))
 	var raw []byte
+	wrong := 0
 	for i, c := range p.columns {
 		if i > 0 {
 			raw = append(raw, '\t')
 		}
 		if v := values[c.index]; !v.IsNull() {
-			texts[i] = []byte(strings.ToValidUTF8(c.write(v, c.layout), "\uFFFD"))
+			texts[i] = []byte(c.write(v, c.layout))
+			if wrong == 0 && !utf8.Valid(texts[i]) {
+				wrong = i + 1
+			}
 			raw = append(raw, texts[i]...)
 		}
 	}
@@ -231,6 +236,9 @@ func (p *source) add(b *record.Batch, values []parquet.Value) {
 	}
 	last := &b.Rows[len(b.Rows)-1]
 	last.Start, last.End = start, end
+	if wrong > 0 {
+		b.Fail(wrong, nil, "holds bytes that are not UTF-8, as texts in Parquet must be")
+	}
 }
 
 // recovered makes an error of a panic of the library that met a damaged file; the worker goes on.

@@ -60,12 +60,10 @@ func read(t testing.TB, content []byte, d *dataset.Dataset, wanted []record.Want
 	var b record.Batch
 	for {
 		b.Reset()
-		if err := s.Next(&b); err != nil {
-			require.NoError(t, s.Close())
-			if errors.Is(err, io.EOF) {
-				return rows, nil
-			}
-			return rows, err
+		if err := s.Next(&b); errors.Is(err, io.EOF) {
+			return rows, s.Close()
+		} else if err != nil {
+			return rows, errors.Join(err, s.Close())
 		}
 		require.NotEmpty(t, b.Rows)
 		for _, row := range b.Rows {
