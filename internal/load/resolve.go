@@ -79,7 +79,7 @@ func locate(s *system.System, d *dataset.Dataset, file string) (string, error) {
 		return source.HTTP.URL, nil
 	}
 	if file == "" || path.Clean("/"+file) != "/"+file {
-		return "", fmt.Errorf("file %q: name a file of the dataset %s, without . and ..", file, d.ID)
+		return "", fmt.Errorf("file %q: name a file of the dataset %s, with no step up or aside in its path", file, d.ID)
 	}
 	if ok, err := path.Match(source.Match, path.Base(file)); source.Match != "" && (err != nil || !ok) {
 		return "", fmt.Errorf("file %q does not match %s, as the dataset %s wants", file, source.Match, d.ID)

@@ -30,8 +30,8 @@ func (st *staging) settle(ctx context.Context, c *Counts) error {
 
 func (st *staging) settleCopies(ctx context.Context, tx pgx.Tx, c *Counts) error {
 	t, keys := st.table, st.table.keys()
-	var any bool
-	if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+st.copies()+")").Scan(&any); err != nil || !any {
+	var some bool
+	if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+st.copies()+")").Scan(&some); err != nil || !some {
 		return err
 	}
 	if t.hashed() && !t.Duplicates.RejectExact {

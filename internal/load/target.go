@@ -46,11 +46,11 @@ func look(ctx context.Context, q pgx.Tx, t *Table) (target, error) {
 	if err := found.readColumns(ctx, q, t); err != nil {
 		return found, err
 	}
-	var any bool
-	if err := q.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+t.sql()+")").Scan(&any); err != nil {
+	var some bool
+	if err := q.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+t.sql()+")").Scan(&some); err != nil {
 		return found, wrap("look into the table "+t.String(), err)
 	}
-	found.empty = !any
+	found.empty = !some
 	if !t.hashed() {
 		err := q.QueryRow(ctx, keyedSQL, t.sql(), t.Key).Scan(&found.keyed)
 		if err != nil {

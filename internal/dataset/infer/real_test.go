@@ -12,7 +12,7 @@ import (
 )
 
 // real is one of the whole files, which lie beside the repository.
-func real(t *testing.T, name string) string {
+func whole(t *testing.T, name string) string {
 	t.Helper()
 	path := filepath.Join("..", "..", "..", "..", "shared", "data", "ingest", name)
 	if _, err := os.Stat(path); os.IsNotExist(err) {
@@ -29,7 +29,7 @@ func propose(t *testing.T, path string) *Proposal {
 }
 
 func TestTheWholePostalCodes(t *testing.T) {
-	p := propose(t, real(t, "ken_all_20241224.zip"))
+	p := propose(t, whole(t, "ken_all_20241224.zip"))
 	d := p.Dataset
 	assert.Equal(t, 124_754, p.Records)
 	assert.Equal(t, "zip cp932 csv", d.Packing.Kind+" "+d.Encoding+" "+d.Format.Kind)
@@ -41,7 +41,7 @@ func TestTheWholePostalCodes(t *testing.T) {
 }
 
 func TestTheWholeCorporateNumbers(t *testing.T) {
-	p := propose(t, real(t, "houjin_diff_20250130.csv"))
+	p := propose(t, whole(t, "houjin_diff_20250130.csv"))
 	d := p.Dataset
 	assert.Equal(t, 14_238, p.Records)
 	assert.Equal(t, "cp932", d.Encoding)

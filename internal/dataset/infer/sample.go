@@ -79,7 +79,7 @@ func (s *sample) unpack(f *os.File, size int64) (data []byte, err error) {
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("infer: %w", err)
 	}
-	var content io.ReadCloser = io.NopCloser(io.NewSectionReader(f, 0, size))
+	content := io.NopCloser(io.NewSectionReader(f, 0, size))
 	switch {
 	case bytes.HasPrefix(head[:n], []byte("PK\x03\x04")):
 		if content, err = s.openZip(f, size); err != nil {

@@ -88,9 +88,10 @@ const glance = 200 * time.Millisecond
 // done, and a held mail is skipped if it lies in the mailbox and sent again if it does not. It tolerates a worker that
 // is away for a while.
 func Play(ctx context.Context, c client.Client, id string, box *sandbox.Sandbox) (runbook.Status, error) {
+	var last error
 	for {
 		if err := ctx.Err(); err != nil {
-			return runbook.Status{}, fmt.Errorf("run %s: %w", id, err)
+			return runbook.Status{}, fmt.Errorf("run %s: %w", id, errors.Join(err, last))
 		}
 		asked, stop := context.WithTimeout(ctx, 5*time.Second)
 		s, err := Status(asked, c, id)
@@ -101,6 +102,7 @@ func Play(ctx context.Context, c client.Client, id string, box *sandbox.Sandbox)
 		if err == nil && s.WaitingFor != nil {
 			err = answer(asked, c, s, box)
 		}
+		last = err
 		stop()
 		select {
 		case <-ctx.Done():
