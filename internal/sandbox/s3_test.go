@@ -44,6 +44,30 @@ func TestObjectComesBackAsItWasPut(t *testing.T) {
 	assert.NotContains(t, params, "doctype")
 }
 
+func TestBrokenDownloadGoesOnWhereItEnded(t *testing.T) {
+	_, cfg := seeded(t)
+	c := s3.NewFromConfig(cfg)
+	key := aws.String("maintenance/a")
+	_, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: key, Body: strings.NewReader("0123456789")})
+	require.NoError(t, err)
+	from := func(header string) (*s3.GetObjectOutput, error) {
+		return c.GetObject(t.Context(), &s3.GetObjectInput{Bucket: bucket, Key: key, Range: &header})
+	}
+	got, err := from("bytes=7-")
+	require.NoError(t, err)
+	rest, err := io.ReadAll(got.Body)
+	require.NoError(t, err)
+	assert.Equal(t, "789", string(rest))
+	assert.Equal(t, "bytes 7-9/10", *got.ContentRange)
+	assert.EqualValues(t, 3, *got.ContentLength)
+	_, err = from("bytes=10-")
+	require.ErrorContains(t, err, "InvalidRange")
+	for _, unknown := range []string{"bytes=-3", "bytes=1-2", "bytes=1-,4-", "lines=1-"} {
+		_, err = from(unknown)
+		require.ErrorContains(t, err, "NotImplemented", unknown)
+	}
+}
+
 func TestBodyIsReadAgainWhenTheSDKRetries(t *testing.T) {
 	s, _ := seeded(t)
 	cfg := aws.Config{}
