@@ -128,6 +128,7 @@ func TestSnapshotsAndPointsInTimeAreRestoredAsServersOfTheirOwn(t *testing.T) {
 		require.NoError(t, err)
 		return *out.DBClusterSnapshots[0].Status == "available"
 	})
+	p.wait("the automated backup", func() bool { return p.cluster(p.sys.Database.Cluster).EarliestRestorableTime != nil })
 	p.exec("INSERT INTO kept VALUES (101)")
 	time.Sleep(2 * time.Millisecond)
 	before := time.Now()
@@ -138,7 +139,6 @@ func TestSnapshotsAndPointsInTimeAreRestoredAsServersOfTheirOwn(t *testing.T) {
 		DBClusterIdentifier: aws.String("from-snapshot"), SnapshotIdentifier: aws.String("daily"), Engine: aws.String("aurora-postgresql"),
 	})
 	require.NoError(t, err)
-	p.wait("the automated backup", func() bool { return p.cluster(p.sys.Database.Cluster).EarliestRestorableTime != nil })
 	_, err = p.rds.RestoreDBClusterToPointInTime(t.Context(), &rds.RestoreDBClusterToPointInTimeInput{
 		DBClusterIdentifier: aws.String("from-time"), SourceDBClusterIdentifier: &p.sys.Database.Cluster, RestoreToTime: &before,
 	})
