@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
@@ -14,6 +15,9 @@ import (
 
 	"tejun/internal/plan"
 )
+
+// MaintenanceRulePrefix begins the name of every maintenance rule; the run's operation follows.
+const MaintenanceRulePrefix = "tejun-maintenance-"
 
 // MaintenanceRule is the rule that answers 503 to everybody but the operators.
 type MaintenanceRule struct {
@@ -112,6 +116,9 @@ func (a *WAFV2) object(ctx context.Context, in MaintenanceRule) (object[types.We
 		change: func(acl types.WebACL) (types.WebACL, error) {
 			acl.Rules = slices.DeleteFunc(slices.Clone(acl.Rules), func(r types.Rule) bool { return aws.ToString(r.Name) == in.RuleName })
 			for _, other := range acl.Rules {
+				if strings.HasPrefix(aws.ToString(other.Name), MaintenanceRulePrefix) {
+					return acl, fail(Refused, "%s: another outage is under way (rule %s), so nobody can tell what the site will be like: plan this one when that one has ended", doing, aws.ToString(other.Name))
+				}
 				if other.Priority <= in.Priority {
 					return acl, fail(InvalidInput, "%s: rule %s has priority %d, and the maintenance rule with %d must come before all others: mend waf.rulePriority in system.yaml or the web ACL", doing, aws.ToString(other.Name), other.Priority, in.Priority)
 				}

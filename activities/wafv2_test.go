@@ -58,3 +58,20 @@ func TestWAFHidesWhatRulesCompareWith(t *testing.T) {
 	assert.NotContains(t, shown, "YSBzZWNyZXQ") // base64
 	assert.Contains(t, shown, "hidden, sha256")
 }
+
+func TestWAFPlanDuringAnotherOutageIsRefused(t *testing.T) {
+	b := newBench(t)
+	rule := MaintenanceRule{
+		WebACLID: b.system.WAF.WebACLID, WebACLName: b.system.WAF.WebACLName, OperatorSetID: b.system.WAF.OperatorSetID,
+		OperatorSetName: b.system.WAF.OperatorSet, Priority: b.system.WAF.RulePriority, RuleName: MaintenanceRulePrefix + b.operation, RetryAfterSeconds: 60,
+	}
+	planned := must(b, b.set.WAFV2.PlanWAFMaintenanceRule, rule)
+	must(b, b.set.WAFV2.ApplyWAFMaintenanceRule, WAFChange{Operation: b.operation, MaintenanceRule: rule, Change: Ref(planned)})
+	next := rule
+	next.RuleName = MaintenanceRulePrefix + "another"
+	_, err := try(b, b.set.WAFV2.PlanWAFMaintenanceRule, next)
+	requireType(t, err, Refused)
+	assert.Contains(t, err.Error(), "another outage is under way (rule "+rule.RuleName+")")
+	must(b, b.set.WAFV2.RevertWAFMaintenanceRule, WAFChange{Operation: b.operation, MaintenanceRule: rule, Change: Ref(planned)})
+	must(b, b.set.WAFV2.PlanWAFMaintenanceRule, next)
+}

@@ -198,7 +198,7 @@ func (o *outage) routePage() runbook.StepSpec {
 func (o *outage) rule() activities.MaintenanceRule {
 	return activities.MaintenanceRule{
 		WebACLID: o.on.WebACLID, WebACLName: o.on.WebACLName, OperatorSetID: o.on.OperatorSet, OperatorSetName: o.on.OperatorName,
-		Priority: o.on.RulePriority, RuleName: "tejun-maintenance-" + o.Operation(),
+		Priority: o.on.RulePriority, RuleName: activities.MaintenanceRulePrefix + o.Operation(),
 		RetryAfterSeconds: int(o.end.Sub(o.start).Seconds()),
 	}
 }
