@@ -31,12 +31,12 @@ func (c *comparison) apply(ctx context.Context, d Difference) (string, error) {
 		return "", err
 	}
 	if n.Vanished > 0 {
-		if err := c.exec(ctx, n.Vanished, "delete the rows that have vanished", fmt.Sprintf("DELETE FROM %s t USING %s g WHERE t.ctid = g.tejun_at", t.sql(), c.gone)); err != nil {
+		if err := c.exec(ctx, n.Vanished, "delete the rows that have vanished", fmt.Sprintf("DELETE FROM %s t USING %s g WHERE %s", t.sql(), c.gone, at(t, "g."))); err != nil {
 			return "", err
 		}
 	}
 	if n.Changed > 0 {
-		sql := fmt.Sprintf("UPDATE %s t SET (%s) = ROW(%s) FROM %s d WHERE t.ctid = d.tejun_at", t.sql(), t.others(""), t.others("d."), c.delta)
+		sql := fmt.Sprintf("UPDATE %s t SET (%s) = ROW(%s) FROM %s d WHERE %s", t.sql(), t.others(""), t.others("d."), c.delta, at(t, "d."))
 		if err := c.exec(ctx, n.Changed, "change rows", sql); err != nil {
 			return "", err
 		}
@@ -50,6 +50,12 @@ func (c *comparison) apply(ctx context.Context, d Difference) (string, error) {
 	return expected, nil
 }
 
+// at is the condition that a row of the table is the one that the difference was made with: at its place, which is quick to
+// find, and with its key.
+func at(t *Table, other string) string {
+	return "t.ctid = " + other + "tejun_at AND " + same(t.Key, "t.", other)
+}
+
 // exec changes exactly so many rows, or fails.
 func (c *comparison) exec(ctx context.Context, want int64, doing, sql string) error {
 	tag, err := c.tx.Exec(ctx, sql)
@@ -57,7 +63,7 @@ func (c *comparison) exec(ctx context.Context, want int64, doing, sql string) er
 		return wrap(doing, err)
 	}
 	if got := tag.RowsAffected(); got != want {
-		return fmt.Errorf("%s: %d rows of %s would change, and the plan says %d: nothing was loaded; is there a trigger or a rule that stops some?", doing, got, c.table, want)
+		return fmt.Errorf("%w: %s: %d rows of %s would change, and the plan says %d: nothing was loaded. Was the table rewritten meanwhile, or is there a trigger or a rule that stops some?", ErrDrifted, doing, got, c.table, want)
 	}
 	return nil
 }
@@ -81,10 +87,10 @@ func (c *comparison) expect(ctx context.Context, d Difference) (expected string,
 		sum("+", "d.", c.delta+" d")
 	}
 	if n.Changed > 0 {
-		sum("-", "t.", c.delta+" d JOIN "+t.sql()+" t ON t.ctid = d.tejun_at")
+		sum("-", "t.", c.delta+" d JOIN "+t.sql()+" t ON "+at(t, "d."))
 	}
 	if n.Vanished > 0 {
-		sum("-", "t.", c.gone+" g JOIN "+t.sql()+" t ON t.ctid = g.tejun_at")
+		sum("-", "t.", c.gone+" g JOIN "+t.sql()+" t ON "+at(t, "g."))
 	}
 	err = c.tx.QueryRow(ctx, sql+")::text", before).Scan(&expected)
 	return expected, wrap("work out the checksum after", err)

@@ -133,8 +133,9 @@ func (c *comparison) compare(ctx context.Context) (d Difference, err error) {
 	if n.Vanished == 0 {
 		return d, nil
 	}
-	_, err = c.tx.Exec(ctx, fmt.Sprintf(`CREATE UNLOGGED TABLE %s AS SELECT t.ctid AS tejun_at FROM %s t
-		WHERE NOT EXISTS (SELECT FROM %s s WHERE %s)`, c.gone, c.table.sql(), c.rows, same(c.table.Key, "t.", "s.")))
+	// The key stands beside the place: what rewrites a table, such as VACUUM FULL, gives its rows other places.
+	_, err = c.tx.Exec(ctx, fmt.Sprintf(`CREATE UNLOGGED TABLE %s AS SELECT t.ctid AS tejun_at, %s FROM %s t
+		WHERE NOT EXISTS (SELECT FROM %s s WHERE %s)`, c.gone, quoted(c.table.Key, "t."), c.table.sql(), c.rows, same(c.table.Key, "t.", "s.")))
 	return d, wrap("find the rows that have vanished", err)
 }
 

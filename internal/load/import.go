@@ -52,11 +52,14 @@ func (s *Store) Import(ctx context.Context, t Table, run Run, o Order) (Entry, e
 				return err
 			}
 			found, err := entryOf(ctx, tx, `operation = $1`, run.Operation)
-			if err != nil || found != nil {
-				if found != nil {
-					entry = *found
-				}
+			switch {
+			case err != nil:
 				return err
+			case found != nil && found.Counts != o.Expect: // a run that was reset has another plan now
+				return fmt.Errorf("%w: this run has loaded %s already, and the plan in force is %s: start a new run", ErrDrifted, found.Counts.words(), o.Expect.words())
+			case found != nil:
+				entry = *found
+				return nil
 			}
 			entry, err = importStaged(ctx, tx, &t, run, o)
 			return err

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -259,4 +260,29 @@ func TestChangedMeanwhile(t *testing.T) {
 		require.True(t, errors.Is(err, c.want), "%v", err)
 	}
 	require.EqualValues(t, 1, number(t, pool, "SELECT count(*) FROM tejun_load.ledger"))
+}
+
+// TestRewrittenMeanwhile gives all rows of the table other places between the plan and the import. Places alone would then
+// name rows that should stay.
+func TestRewrittenMeanwhile(t *testing.T) {
+	whole, _ := generated(t, gen.Options{Rows: 500, Seed: 1})
+	s, pool := database(t)
+	d := gen.Dataset()
+	table := tableOf(d, Replace)
+	loaded(t, s, table, d, "op1", whole)
+	lines := bytes.SplitAfter(whole, []byte("\n"))
+	fewer := bytes.Join(append([][]byte{lines[0]}, lines[101:]...), nil) // the first hundred rows are not in this edition
+	run := Run{"op2", 1}
+	_, err := s.Stage(t.Context(), table, run, 0, source(d, bytesOf(fewer)))
+	require.NoError(t, err)
+	difference, err := s.Difference(t.Context(), table, run)
+	require.NoError(t, err)
+	require.Zero(t, difference.Counts.Changed)
+	require.Positive(t, difference.Counts.Vanished)
+	execSQL(t, pool,
+		"CREATE TABLE turned AS SELECT * FROM organisations ORDER BY id DESC", "DELETE FROM organisations", "VACUUM FULL organisations",
+		"INSERT INTO organisations SELECT * FROM turned", "DROP TABLE turned")
+	_, err = s.Import(t.Context(), table, run, Order{Expect: difference.Counts})
+	require.ErrorIs(t, err, ErrDrifted)
+	require.EqualValues(t, 500, number(t, pool, "SELECT count(*) FROM organisations"), "nothing was deleted")
 }

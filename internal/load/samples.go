@@ -35,13 +35,13 @@ func (c *comparison) samples(ctx context.Context, d Difference) (s Samples, err 
 	if err != nil {
 		return s, err
 	}
-	s.Changed, err = c.sample(ctx, fmt.Sprintf("SELECT d.%s, %s, %s FROM %s d JOIN %s t ON t.ctid = d.tejun_at ORDER BY %s LIMIT %d",
-		lineColumn, texts(t, "t."), texts(t, "d."), c.delta, t.sql(), c.order("d."), samplesEach))
+	s.Changed, err = c.sample(ctx, fmt.Sprintf("SELECT d.%s, %s, %s FROM %s d JOIN %s t ON %s ORDER BY %s LIMIT %d",
+		lineColumn, texts(t, "t."), texts(t, "d."), c.delta, t.sql(), at(t, "d."), c.order("d."), samplesEach))
 	if err != nil || d.Counts.Vanished == 0 {
 		return s, err
 	}
-	s.Vanished, err = c.sample(ctx, fmt.Sprintf("SELECT 0, %s, NULL::text[] FROM %s g JOIN %s t ON t.ctid = g.tejun_at ORDER BY %s LIMIT %d",
-		texts(t, "t."), c.gone, t.sql(), c.order("t."), samplesEach))
+	s.Vanished, err = c.sample(ctx, fmt.Sprintf("SELECT 0, %s, NULL::text[] FROM %s g JOIN %s t ON %s ORDER BY %s LIMIT %d",
+		texts(t, "t."), c.gone, t.sql(), at(t, "g."), c.order("t."), samplesEach))
 	return s, err
 }
 

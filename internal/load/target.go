@@ -77,7 +77,8 @@ const lookSQL = `SELECT c.relkind::text, concat_ws(', ',
 	CASE WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND (a.atthasdef OR a.attidentity <> '')) THEN 'it has defaults' END,
 	CASE WHEN EXISTS (SELECT FROM pg_description d WHERE d.objoid = c.oid AND d.classoid = 'pg_class'::regclass) THEN 'it has comments' END,
 	CASE WHEN c.reloptions IS NOT NULL OR c.reltablespace <> 0 OR c.relpersistence <> 'p' THEN 'it has storage settings' END,
-	CASE WHEN NOT pg_has_role(c.relowner, 'USAGE') THEN 'it belongs to somebody else' END)
+	CASE WHEN c.relowner <> (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user) THEN 'it belongs to somebody else' END,
+	CASE WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attacl IS NOT NULL) THEN 'rights were granted on its columns' END)
 	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`
 
 const keyedSQL = `SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = $1::regclass AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
