@@ -227,20 +227,36 @@ func texts(ctx context.Context, tx pgx.Tx, q repair.Query) ([]string, error) {
 // coversAll refuses a table where a statement would change more than the rows that are compared and kept.
 func coversAll(ctx context.Context, tx pgx.Tx, t *repair.Template) error {
 	var triggers, cascades int
+	var keyed, layered bool
+	cascade := "confdeltype"
+	if t.Action() == "UPDATE" {
+		cascade = "confupdtype"
+	}
 	err := tx.QueryRow(ctx, `SELECT
 		(SELECT count(*) FROM pg_trigger WHERE tgrelid = $1::text::regclass AND NOT tgisinternal AND tgenabled <> 'D'),
-		(SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND confrelid = $1::text::regclass AND confdeltype IN ('c', 'n', 'd'))`,
-		t.Table).Scan(&triggers, &cascades)
+		(SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND confrelid = $1::text::regclass AND `+cascade+` IN ('c', 'n', 'd')),
+		(SELECT relhasrules OR relkind <> 'r' OR EXISTS (SELECT FROM pg_inherits WHERE $1::text::regclass IN (inhrelid, inhparent)) FROM pg_class WHERE oid = $1::text::regclass),
+		EXISTS (SELECT FROM pg_index i WHERE i.indrelid = $1::text::regclass AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+			AND (SELECT array_agg(a.attname::text ORDER BY a.attname) FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) AND a.attnotnull)
+			= (SELECT array_agg(k ORDER BY k) FROM unnest($2::text[]) k)
+			AND i.indnkeyatts = cardinality($2::text[]))`,
+		t.Table, t.Key).Scan(&triggers, &cascades, &layered, &keyed)
 	switch {
 	case err != nil:
 		return err
+	case !keyed:
+		return fail(Refused, "the table %s has no primary key or unique index, without missing values, on exactly (%s), the key of the template: the undo script could hit other rows. Mend the template", t.Table, strings.Join(t.Key, ", "))
+	case layered:
+		return fail(Refused, "%s is no plain table, or has rules, partitions or children, through which more may change than the plan shows: this repair cannot be done by a template", t.Table)
 	case triggers > 0:
 		return fail(Refused, "the table %s has %d trigger(s), which may change more than the plan shows: this repair cannot be done by a template", t.Table, triggers)
-	case cascades > 0 && t.Action() == "DELETE":
-		return fail(Refused, "deleting from %s would change other tables through %d foreign key(s), which the undo script does not cover: repair those tables first", t.Table, cascades)
+	case cascades > 0 && t.Action() != "INSERT":
+		return fail(Refused, "the %s on %s could change other tables through %d foreign key(s), which the undo script does not cover: repair those tables first", t.Action(), t.Table, cascades)
 	}
 	return nil
 }
+
+const haveLedger = `SELECT to_regclass('tejun.repair_ledger') IS NOT NULL`
 
 // One at a time: two that make the same table at once would fail.
 const makeLedger = `SELECT pg_advisory_xact_lock(hashtext('tejun.repair_ledger'));
@@ -258,6 +274,14 @@ func (a *Repairs) open(ctx context.Context, in Repair) (*repair.Template, *pgxpo
 	pool, err := a.operated.pool(ctx)
 	if err != nil {
 		return nil, nil, err
+	}
+	// A user with few rights may use a ledger that was made for it; PostgreSQL would refuse it even "IF NOT EXISTS".
+	var made bool
+	if err := pool.QueryRow(ctx, haveLedger).Scan(&made); err != nil {
+		return nil, nil, sqlError(err, "look for the ledger of repairs")
+	}
+	if made {
+		return t, pool, nil
 	}
 	if _, err := pool.Exec(ctx, makeLedger); err != nil {
 		return nil, nil, sqlError(err, "make the ledger of repairs")
