@@ -76,6 +76,7 @@ const mostStagings = 5
 func (l *loading) importRows() runbook.StepSpec {
 	return runbook.StepSpec{
 		Name: "import", Title: "登録・更新（一つのトランザクション） · Import in one transaction",
+		Lasts: "the import, if it was committed: tejun_load.ledger has a row of the operation " + l.Operation() + " then; the way back is the snapshot before it, or the earlier edition of the file",
 		Do: func(ctx workflow.Context) error {
 			for again := 0; ; again++ {
 				entry, err := runbook.Call(ctx, runbook.Mend, dataLoads.ImportStagedRows, activities.LoadImport{
@@ -112,7 +113,7 @@ func (l *loading) stageAgain(ctx workflow.Context) error {
 // verify looks whether the table holds what the import has left.
 func (l *loading) verify() runbook.StepSpec {
 	return runbook.StepSpec{
-		Name: "verify", Title: "件数・チェックサムの照合 · Compare row count and checksum",
+		Name: "verify", Title: "件数と台帳の照合 · Compare the row count with the ledger",
 		Do: func(ctx workflow.Context) error {
 			_, err := runbook.Call(ctx, runbook.Settle, dataLoads.CheckLoadedRows, activities.LoadCheck{
 				DataLoad: l.file(), Rows: l.result.Loaded.Rows, Checksum: l.result.Loaded.Checksum,

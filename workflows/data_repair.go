@@ -121,11 +121,14 @@ func (m *mending) run(ctx workflow.Context) error {
 	}
 	m.result.Plan = m.PlanDigest()
 
-	// 3. Four eyes: a second person reviews, then the owner of the data agrees.
-	for _, gate := range []runbook.Gate{m.gate("review", "内容の確認（別担当者） · review by a second person"), m.gate("owner", "データ所有者の承認 · approval by the owner of the data")} {
+	// 3. Four eyes: a second person reviews, then the owner of the data agrees. The owner may take days: both must hold then.
+	gates := []runbook.Gate{m.gate("review", "内容の確認（別担当者） · review by a second person"), m.gate("owner", "データ所有者の承認 · approval by the owner of the data")}
+	for _, gate := range gates {
 		if err := m.Approve(ctx, gate); err != nil {
 			return err
 		}
+	}
+	for _, gate := range gates {
 		if err := m.Confirm(ctx, gate); err != nil {
 			return err
 		}

@@ -77,6 +77,7 @@ func (m *mending) change() activities.RepairChange {
 func (m *mending) fix() runbook.StepSpec {
 	return runbook.StepSpec{
 		Name: "fix", Title: "データ修正（一つのトランザクション） · Repair the data in one transaction",
+		Lasts: "the repair, if it was committed: tejun.repair_ledger has a row of the operation " + m.Operation() + " then, and the undo script is in S3",
 		Do: func(ctx workflow.Context) error {
 			done, err := runbook.Call(ctx, runbook.Mend, repairs.ExecuteRepair, m.change())
 			if err == nil {

@@ -142,12 +142,15 @@ func TestDriftSinceTheApprovalAsksAgain(t *testing.T) {
 	w := newWorld(t)
 	w.approveBoth()
 	w.env.RegisterDelayedCallback(func() { w.mu.Lock(); w.drift++; w.mu.Unlock() }, windowStart.Add(-30*time.Minute).Sub(start))
-	w.at(windowStart.Add(5*time.Minute), "approve", by("suzuki"))
+	w.at(windowStart.Add(4*time.Minute), "approve", by("suzuki")) // for the plan that was; nobody can tell
+	w.approveAsSeen(windowStart.Add(5*time.Minute), "suzuki")
 	w.at(windowStart.Add(time.Hour), "done", by("tanaka"))
 	require.NoError(t, w.run(input()))
 	require.Contains(t, w.kinds(), "approval-void")
 	a := w.status().Approvals
-	require.NotEqual(t, a[1].Plan, a[2].Plan, "the second go approval is for the new plan")
+	require.Contains(t, a[2].Refusal, "an approval must name its plan")
+	require.True(t, a[3].Accepted, a[3].Refusal)
+	require.NotEqual(t, a[1].Plan, a[3].Plan, "the second go approval is for the new plan")
 	require.Equal(t, slices.Concat(into, back, release), w.effects())
 }
 
@@ -165,7 +168,7 @@ func TestApproverWhoLostTheRoleMakesTheApprovalVoid(t *testing.T) {
 	w.approveBoth()
 	w.env.RegisterDelayedCallback(func() { w.mu.Lock(); w.eligible = []string{"ito", "sato"}; w.mu.Unlock() }, windowStart.Add(-30*time.Minute).Sub(start))
 	w.at(windowStart.Add(2*time.Minute), "approve", by("suzuki"))
-	w.at(windowStart.Add(5*time.Minute), "approve", by("sato"))
+	w.approveAsSeen(windowStart.Add(5*time.Minute), "sato")
 	w.at(windowStart.Add(time.Hour), "done", by("tanaka"))
 	require.NoError(t, w.run(input()))
 	a := w.status().Approvals

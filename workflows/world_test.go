@@ -248,6 +248,15 @@ func (w *world) at(when time.Time, signal string, message any) {
 	w.env.RegisterDelayedCallback(func() { w.env.SignalWorkflow(signal, message) }, when.Sub(start))
 }
 
+// approveAsSeen approves the plan in force at a moment, by name, as the command line does.
+func (w *world) approveAsSeen(when time.Time, person string) {
+	w.env.RegisterDelayedCallback(func() {
+		message := by(person)
+		message["plan"] = w.status().Plan.Digest
+		w.env.SignalWorkflow("approve", message)
+	}, when.Sub(start))
+}
+
 func by(person string) map[string]any { return map[string]any{"by": person, "reason": "checked"} }
 
 // approveBoth lets both gates pass in good time.

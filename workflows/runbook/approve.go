@@ -46,8 +46,11 @@ func (r *Run) compute(ctx workflow.Context, compute func(workflow.Context) ([]pl
 }
 
 // Satisfiable refuses the run at once if one of the gates can never be passed: if the only people with the role are those
-// who requested or operate the change.
+// who requested or operate the change, or if no approval counts at all.
 func (r *Run) Satisfiable(ctx workflow.Context, gates ...string) error {
+	if r.subject.Environment == production {
+		return End(ErrRefused, "in production an approval must be signed with the approver's own key, and this edition takes no signed ones yet: nobody could pass the gate %q, so nothing is begun", gates[0])
+	}
 	for _, name := range gates {
 		terms, err := local(ctx, directory.GateTerms, r.gateQuestion(ctx, Gate{Name: name}))
 		if err != nil {
@@ -75,6 +78,7 @@ func (r *Run) Approve(ctx workflow.Context, g Gate) error {
 	q := &question{
 		kind: "approval", gate: g.Name, why: g.Asks, quorum: terms.Quorum, plan: r.PlanDigest(), barred: r.barred(),
 		terms: map[string]authority{Approve: who(terms), Reject: who(terms)},
+		again: r.passed[g.Name] != nil,
 		life:  r.life(ctx), until: terms.Deadline, then: "the run ends: expired",
 	}
 	r.say(ctx, AwaitingApproval, g.Asks)
@@ -103,7 +107,7 @@ func (r *Run) Approve(ctx workflow.Context, g Gate) error {
 	case answer.Action == Reject:
 		return End(ErrRejected, "%s rejected %s: %s", answer.Person, g.Name, answer.Reason)
 	}
-	r.passed = q
+	r.passed[g.Name] = q
 	r.Record(ctx, "gate-passed", g.Name, map[string]any{"plan": q.plan, "approvers": q.approvers})
 	return nil
 }
@@ -126,29 +130,30 @@ func (r *Run) Confirm(ctx workflow.Context, g Gate) error {
 
 // void says why the last approval no longer holds, or "".
 func (r *Run) void(ctx workflow.Context, g Gate) (string, error) {
-	if r.passed == nil || r.passed.gate != g.Name {
+	passed := r.passed[g.Name]
+	if passed == nil {
 		return "nobody has approved at this gate yet", nil
 	}
 	p, err := r.compute(ctx, g.Plan)
 	if err != nil {
 		return "", err
 	}
-	if p.Digest != r.passed.plan {
+	if p.Digest != passed.plan {
 		r.setPlan(ctx, p)
 		r.Record(ctx, "plan", "", p)
-		return fmt.Sprintf("the state has changed since plan %s was approved; the plan is now %s", plan.Short(r.passed.plan), plan.Short(p.Digest)), nil
+		return fmt.Sprintf("the state has changed since plan %s was approved; the plan is now %s", plan.Short(passed.plan), plan.Short(p.Digest)), nil
 	}
 	terms, err := local(ctx, directory.GateTerms, r.gateQuestion(ctx, g))
 	if err != nil {
 		return "", endOr(ctx, err, ErrRefused)
 	}
-	for _, id := range r.passed.approvers {
+	for _, id := range passed.approvers {
 		if !slices.Contains(terms.Eligible, id) {
 			return id + " approved and may not approve any more", nil
 		}
 	}
 	// Asked last: what was asked before a Reset was answered in the old run, and a Reset may fall into all of the above.
-	if r.life(ctx) != r.passed.life {
+	if r.life(ctx) != passed.life {
 		return "the run was reset after the approval", nil
 	}
 	return "", nil
@@ -159,6 +164,15 @@ func (r *Run) gateQuestion(ctx workflow.Context, g Gate) activities.GateQuestion
 		Runbook: r.spec.Name, Gate: g.Name, Requester: r.subject.Requester, Operator: r.subject.Operator,
 		OpenedAt: workflow.Now(ctx).UTC(), NotAfter: g.NotAfter.UTC(),
 	}
+}
+
+// approvers are the people whose approval has counted in this run.
+func (r *Run) approvers() []string {
+	var people []string
+	for _, name := range workflow.DeterministicKeys(r.passed) {
+		people = append(people, r.passed[name].approvers...)
+	}
+	return people
 }
 
 // barred are the people who may not approve.

@@ -30,7 +30,11 @@ func (s Status) Markdown() string {
 		if w.Kind == "approval" {
 			fmt.Fprintf(&b, "Approvals: %d of %d. ", w.Got, w.Quorum)
 		}
-		b.WriteString("Send one of these signals with `{\"by\": \"…\", \"reason\": \"…\"}`:\n\n")
+		message := `{"by": "…", "reason": "…"}`
+		if w.NamePlan {
+			message = `{"by": "…", "reason": "…", "plan": "` + w.Plan + `"}`
+		}
+		b.WriteString("Send one of these signals with `" + message + "`:\n\n")
 		for _, name := range w.Answers {
 			fmt.Fprintf(&b, "- `%s`: %s", name, strings.Join(w.By[name], ", "))
 			if name == Extend {

@@ -105,6 +105,10 @@ func (r *Run) decide(ctx workflow.Context, action string, raw converter.RawValue
 	}
 	// Recording took time: the question may have closed meanwhile, and then the answer is late after all.
 	if late := judged(); late != "" {
+		if d.Action == Reject && q.kind == "time" && !q.settled() {
+			r.rejected = &answered // it came before the start, and the record of it only after: the next step is not done
+			return answered
+		}
 		answered.Accepted, answered.Refusal = false, late
 		return r.note(ctx, answered)
 	}

@@ -14,8 +14,8 @@ const (
 	ErrRefused      = "Refused"      // the system's rules refuse the request before any effect
 	ErrRejected     = "Rejected"     // a person rejected the plan
 	ErrExpired      = "Expired"      // nobody approved in time, or the window was missed
-	ErrCancelled    = "Cancelled"    // a person cancelled it; everything was put back
-	ErrRolledBack   = "RolledBack"   // a step failed and everything was put back
+	ErrCancelled    = "Cancelled"    // a person cancelled it; everything was put back but for what the message names
+	ErrRolledBack   = "RolledBack"   // a step failed; everything was put back but for what the message names
 	ErrEvidenceLost = "EvidenceLost" // a row of evidence could not be written
 	ErrUndoFailed   = "UndoFailed"   // something could not be put back; the message says what
 )

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/converter"
@@ -18,7 +19,7 @@ type Validator interface{ Validate() error }
 // the query "status", the update "decide" and the signals. Bad input ends the run before any effect.
 func Open(ctx workflow.Context, spec Spec, raw converter.RawValue, in Validator) (workflow.Context, *Run, error) {
 	info := workflow.GetInfo(ctx)
-	r := &Run{spec: spec, seen: map[string]Answered{}, judging: workflow.NewMutex(ctx)}
+	r := &Run{spec: spec, seen: map[string]Answered{}, passed: map[string]*question{}, judging: workflow.NewMutex(ctx)}
 	r.status = Status{
 		ID: info.WorkflowExecution.ID, RunID: info.WorkflowExecution.RunID,
 		Runbook: spec.Name, Row: spec.Row, Title: spec.Title,
@@ -80,6 +81,9 @@ func (r *Run) Close(ctx workflow.Context, err error) error {
 	if err != nil && len(r.reasons) > 0 && temporal.IsCanceledError(err) {
 		err = End(ErrCancelled, "%s", r.reasons[0])
 	}
+	if err != nil && len(r.lasts) > 0 {
+		err = r.saysWhatLasts(err)
+	}
 	outcome := "done"
 	if err != nil {
 		outcome = Words(err)
@@ -100,6 +104,16 @@ func (r *Run) Close(ctx workflow.Context, err error) error {
 		return waited
 	}
 	return err
+}
+
+// saysWhatLasts adds to the error of a run that is given up what no undo has put back.
+func (r *Run) saysWhatLasts(err error) error {
+	kind := ErrCancelled
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		kind = app.Type()
+	}
+	return End(kind, "%s. Not put back: %s", Words(err), strings.Join(r.lasts, "; "))
 }
 
 // WasCancelled tells whether a run is being given up because somebody cancelled it.

@@ -30,6 +30,12 @@ func Answers() []string {
 	return []string{Approve, Reject, Retry, Skip, Rollback, Finished, Extend, Return, Cancel}
 }
 
+// carriesOut are the answers by which somebody has a hand in the change. Giving up is open to everybody who may operate.
+var carriesOut = []string{Retry, Skip, Finished}
+
+// production is the environment in which a claimed identity approves nothing.
+const production = "production"
+
 // Question is what a run asks of people.
 type question struct {
 	kind   string // "approval", "time", "work", "decision", "held"
@@ -38,7 +44,9 @@ type question struct {
 	terms  map[string]authority // who may give which answer; an answer that is not here is not taken
 	quorum int                  // approvals needed from different people
 	plan   string               // digest that an approval is for
+	again  bool                 // the gate was passed before, so an approval must say which plan it is for
 	barred []string             // people who may not approve: requester, operator, whoever had a hand in it
+	judges []string             // people who have approved in this run: they carry out nothing of it
 	life   string               // run in which it was asked; after a Reset its approval is void
 	until  time.Time
 	then   string // what happens at that time
@@ -92,14 +100,19 @@ func judge(q *question, d Decision, p activities.Person, run, environment string
 	case t.organisation != "" && p.Organisation != t.organisation:
 		return fmt.Sprintf("%s does not belong to %s", p.ID, t.organisation)
 	}
+	if slices.Contains(carriesOut, d.Action) && slices.Contains(q.judges, p.ID) {
+		return p.ID + " approved this change; somebody else must carry it out"
+	}
 	if d.Action != Approve {
 		return ""
 	}
 	switch {
-	case environment == "production":
+	case environment == production:
 		return "in production an approval must be signed with the approver's own key; this one only claims to be from " + p.ID
 	case reset && (d.Run == "" || d.Plan == ""):
 		return "this run was reset, so an approval must name its run and plan: send {\"run\": …, \"plan\": …} too, or use `starter approve`"
+	case q.again && d.Plan == "":
+		return "the gate is asked again because something has changed, so an approval must name its plan: send {\"plan\": …} too, or use `starter approve`"
 	case slices.Contains(q.barred, p.ID):
 		return fmt.Sprintf("%s requested or operates this change; somebody else must approve it", p.ID)
 	case slices.Contains(q.approvers, p.ID):
@@ -136,7 +149,8 @@ func (q *question) by() Answerers {
 	for _, name := range q.taken() {
 		by[name] = []string{}
 		for _, id := range slices.Sorted(slices.Values(q.terms[name].people)) {
-			if name == Approve && (slices.Contains(q.barred, id) || slices.Contains(q.approvers, id)) {
+			if name == Approve && (slices.Contains(q.barred, id) || slices.Contains(q.approvers, id)) ||
+				slices.Contains(carriesOut, name) && slices.Contains(q.judges, id) {
 				continue
 			}
 			by[name] = append(by[name], id)
@@ -154,7 +168,7 @@ func (q *question) waitingFor() *WaitingFor {
 	slices.Sort(eligible)
 	return &WaitingFor{
 		Kind: q.kind, Gate: q.gate, Why: q.why, Answers: q.taken(), Eligible: slices.Compact(eligible), By: by,
-		Got: len(q.approvers), Quorum: q.quorum, Plan: q.plan, Until: q.until.UTC(), Then: q.then,
+		Got: len(q.approvers), Quorum: q.quorum, Plan: q.plan, NamePlan: q.again, Until: q.until.UTC(), Then: q.then,
 	}
 }
 

@@ -41,10 +41,10 @@ type Run struct {
 	spec       Spec
 	status     Status
 	subject    Subject
-	asking     *question // what people can answer at this moment; nil when nothing is asked
-	passed     *question // the gate that was passed last
-	cancelling *question // "cancel" is taken at any time
-	original   string    // ID of the run before any Reset
+	asking     *question            // what people can answer at this moment; nil when nothing is asked
+	passed     map[string]*question // the gates that were passed, by name; the last passing counts
+	cancelling *question            // "cancel" is taken at any time
+	original   string               // ID of the run before any Reset
 	seen       map[string]Answered
 	decided    int                 // decisions received, to stop a flood
 	judging    workflow.Mutex      // decisions are judged one after another, in the order of history
@@ -53,6 +53,8 @@ type Run struct {
 	cancel     workflow.CancelFunc // cancels the context of the work, not that of the way back
 	executed   []string            // people who had a hand in the execution: they approve nothing
 	again      []string            // steps that somebody answered "retry" for
+	lasts      []string            // what stays of the steps that were tried, even if the run is given up
+	rejected   *Answered           // a rejection that was in time and whose record was not
 	lost       error               // evidence that could not be written; the run must not end as a success
 	reasons    []string            // why the run is being given up, for the way back
 }

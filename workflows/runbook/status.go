@@ -61,7 +61,8 @@ type WaitingFor struct {
 	By       Answerers `json:"by"`       // who can still give which
 	Got      int       `json:"got"`      // approvals counted so far
 	Quorum   int       `json:"quorum"`
-	Plan     string    `json:"plan"` // digest that an approval must be for, "" if none
+	Plan     string    `json:"plan"`     // digest that an approval must be for, "" if none
+	NamePlan bool      `json:"namePlan"` // the gate is asked again: an approval counts only if it names Plan
 	Until    time.Time `json:"until"`
 	Then     string    `json:"then"` // what happens at that time if nobody answers
 }

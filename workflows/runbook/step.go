@@ -3,6 +3,7 @@ package runbook
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -18,6 +19,9 @@ type StepSpec struct {
 	Undo func(workflow.Context) error
 	// UndoTitle is the undo's line in the checklist.
 	UndoTitle string
+	// Lasts says what of the step stays when the run is given up after it was tried, and where to see whether it happened.
+	// "" if its undo puts everything back.
+	Lasts string
 	// SkipIf says under which condition a person may skip the step when it is held; "" means never.
 	SkipIf string
 }
@@ -43,7 +47,13 @@ func (r *Run) perform(ctx workflow.Context, s StepSpec, state State, answers []s
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if r.rejected != nil && state != Undoing {
+		return End(ErrRejected, "%s rejected it before the start: %s", r.rejected.Person, r.rejected.Reason)
+	}
 	ctx = WithSummary(ctx, s.Title)
+	if s.Lasts != "" {
+		r.lasts = append(r.lasts, s.Lasts)
+	}
 	line := r.line(s)
 	line.StartedAt = moment(ctx)
 	for {
@@ -91,8 +101,11 @@ func (r *Run) hold(ctx workflow.Context, s StepSpec, during State, problem strin
 		return "", endOr(ctx, err, ErrRefused)
 	}
 	q := &question{
-		kind: "held", gate: s.Name, terms: map[string]authority{}, until: terms.Deadline,
+		kind: "held", gate: s.Name, judges: r.approvers(), terms: map[string]authority{}, until: terms.Deadline,
 		why: fmt.Sprintf("%s: %s", s.Title, problem), then: "rollback: everything that was changed is put back",
+	}
+	if len(r.lasts) > 0 {
+		q.then = "rollback: what was changed is put back, but not: " + strings.Join(r.lasts, "; ")
 	}
 	if !slices.Contains(answers, Rollback) {
 		q.then = "the page is repeated; after " + fmt.Sprint(mostPages) + " pages the run ends and says what is not put back"

@@ -46,7 +46,7 @@ type Ask struct {
 // Asked opens the question and waits. The decision is nil when the time is over.
 func (r *Run) Asked(ctx workflow.Context, state State, a Ask) (*Decision, error) {
 	q := &question{
-		kind: a.Kind, gate: a.Name, why: a.Why, until: a.Until, then: a.Then, check: a.Check, terms: map[string]authority{},
+		kind: a.Kind, gate: a.Name, judges: r.approvers(), why: a.Why, until: a.Until, then: a.Then, check: a.Check, terms: map[string]authority{},
 	}
 	list := ""
 	for _, name := range Answers() {

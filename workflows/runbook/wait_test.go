@@ -11,16 +11,20 @@ import (
 
 // approvedThenWaits is approved at once and waits two hours for its start.
 func (b *bench) approvedThenWaits(ctx workflow.Context, r *Run) error {
+	if err := b.approvedUntilStart(ctx, r); err != nil {
+		return err
+	}
+	return does("effect")(ctx)
+}
+
+func (b *bench) approvedUntilStart(ctx workflow.Context, r *Run) error {
 	if err := r.Planned(ctx, b.changes); err != nil {
 		return err
 	}
 	if err := r.Approve(ctx, b.planGate()); err != nil {
 		return err
 	}
-	if err := r.WaitUntil(ctx, start.Add(3*hour), "the window starts", "plan"); err != nil {
-		return err
-	}
-	return does("effect")(ctx)
+	return r.WaitUntil(ctx, start.Add(3*hour), "the window starts", "plan")
 }
 
 func TestWaitEndsAtItsTime(t *testing.T) {
@@ -48,6 +52,24 @@ func TestRejectionWinsUntilTheStart(t *testing.T) {
 		b.at(3*hour-30*time.Second, Reject, by("sato"))
 		requireEnd(t, b.toy(b.approvedThenWaits), ErrRejected, "sato rejected it before the start: checked")
 		require.Empty(t, b.calls)
+	})
+	t.Run("while our database did not answer until after it", func(t *testing.T) {
+		b := newBench(t)
+		b.at(hour, Approve, by("sato"))
+		b.after(2*hour, func() { b.fail["AppendEvidence"] = always(errBroken) })
+		b.at(2*hour+minute, Reject, by("sato"))
+		b.after(3*hour+minute, func() { delete(b.fail, "AppendEvidence") })
+		err := b.toy(func(ctx workflow.Context, r *Run) error {
+			if err := b.approvedUntilStart(ctx, r); err != nil {
+				return err
+			}
+			r.Record(ctx, "started", "", nil) // waits for the database, as every run does before its first effect
+			return r.Step(ctx, StepSpec{Name: "effect", Title: "effect", Do: does("effect")})
+		})
+		requireEnd(t, err, ErrRejected, "sato rejected it before the start: checked")
+		require.Empty(t, b.calls)
+		last := b.run.status.Approvals[len(b.run.status.Approvals)-1]
+		require.True(t, last.Accepted, last.Refusal)
 	})
 	t.Run("by somebody who may not", func(t *testing.T) {
 		b := newBench(t)
