@@ -8,6 +8,7 @@ import (
 
 	"tejun/internal/calendar"
 	"tejun/internal/load"
+	"tejun/internal/operated"
 	"tejun/internal/repair"
 	"tejun/internal/system"
 )
@@ -72,7 +73,16 @@ type Extension struct {
 type Directory struct {
 	system   func() (*system.System, error)
 	calendar *calendar.Calendar
+	operated *operated.Database // nil if the worker does not have it
 	now      func() time.Time
+}
+
+// needsOperated refuses a request that cannot be carried out without the operated system's own database.
+func (a *Directory) needsOperated() error {
+	if a.operated == nil {
+		return fail(Refused, "%v", operated.ErrNotGiven)
+	}
+	return nil
 }
 
 // ResolvePerson says who is meant.
@@ -104,6 +114,11 @@ func (a *Directory) ResolveDatabase(_ context.Context, in system.DatabaseRequest
 	if err != nil {
 		return system.DatabaseTarget{}, err
 	}
+	if slices.Contains(in.Needs, "restore") { // its data are counted
+		if err := a.needsOperated(); err != nil {
+			return system.DatabaseTarget{}, err
+		}
+	}
 	target, err := s.ResolveDatabase(in)
 	if err != nil {
 		return system.DatabaseTarget{}, fail(Refused, "%v", err)
@@ -117,6 +132,9 @@ func (a *Directory) ResolveDataLoad(_ context.Context, in load.Request) (load.Ta
 	if err != nil {
 		return load.Target{}, err
 	}
+	if err := a.needsOperated(); err != nil {
+		return load.Target{}, err
+	}
 	target, err := load.Resolve(s, in)
 	if err != nil {
 		return load.Target{}, fail(Refused, "%v", err)
@@ -128,6 +146,9 @@ func (a *Directory) ResolveDataLoad(_ context.Context, in load.Request) (load.Ta
 func (a *Directory) ResolveRepair(_ context.Context, in repair.Request) (repair.Target, error) {
 	s, err := describe(a.system)
 	if err != nil {
+		return repair.Target{}, err
+	}
+	if err := a.needsOperated(); err != nil {
 		return repair.Target{}, err
 	}
 	target, err := repair.Resolve(s, in, a.now())

@@ -8,6 +8,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"tejun/internal/load"
+	"tejun/internal/operated"
+	"tejun/internal/repair"
 	"tejun/internal/system"
 )
 
@@ -121,4 +124,19 @@ func TestMomentsCountFromAMoment(t *testing.T) {
 	in.Texts = []string{"someday"}
 	_, err := try(b, b.set.Directory.ResolveMoments, in)
 	requireType(t, err, Refused)
+}
+
+func TestRunsThatNeedTheOperatedDatabaseAreRefusedWithoutIt(t *testing.T) {
+	b := newBench(t)
+	without := *b.set.Directory
+	without.operated = nil
+	_, err := try(b, without.ResolveRepair, repair.Request{})
+	requireType(t, err, Refused)
+	assert.Contains(t, err.Error(), operated.Variable)
+	_, err = try(b, without.ResolveDataLoad, load.Request{})
+	requireType(t, err, Refused)
+	assert.Contains(t, err.Error(), operated.Variable)
+	_, err = try(b, without.ResolveDatabase, system.DatabaseRequest{Needs: []string{"restore"}})
+	requireType(t, err, Refused)
+	assert.Contains(t, err.Error(), operated.Variable)
 }

@@ -90,7 +90,7 @@ func New(d Deps) (Set, error) {
 		SES:        &SES{client: sesv2.NewFromConfig(cfg), records: d.Records, system: d.System, ui: d.UI},
 		Site:       &Site{http: siteClient(d.HTTP), system: d.System},
 		Records:    &Records{store: d.Records},
-		Directory:  &Directory{system: d.System, calendar: d.Calendar, now: time.Now},
+		Directory:  &Directory{system: d.System, calendar: d.Calendar, operated: d.Operated, now: time.Now},
 	}, nil
 }
 

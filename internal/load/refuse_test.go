@@ -26,7 +26,7 @@ func TestBadFilesLeaveNothing(t *testing.T) {
 		"quote left open": {append(bytes.Clone(good), []byte(`301,"`)...), "quote", nil},
 		"wrong columns":   {[]byte(strings.Repeat("1,2,3\r\n", 100)), "columns", nil},
 		"more rejects":    {append(bytes.Clone(good), []byte("x\r\n")...), "allowed", func(d *dataset.Dataset) { d.Limits.RejectRows = 0 }},
-		"utf16":           {append([]byte{0xFF, 0xFE}, good...), "", nil},
+		"utf16":           {append([]byte{0xFF, 0xFE}, good...), "UTF-16", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, pool := database(t)

@@ -39,6 +39,9 @@ func Open(dsn string) (*Database, error) {
 	if u, err := url.Parse(dsn); err != nil || u.Host == "" || !strings.HasPrefix(u.Scheme, "postgres") {
 		return nil, errors.New("the address is not a URL: write postgres://user:password@host:5432/database?sslmode=verify-full (a restored copy is reached by putting its host in)")
 	}
+	if u, err := url.Parse(dsn); err != nil || u.Query().Has("host") || u.Query().Has("hostaddr") || u.Query().Has("port") {
+		return nil, errors.New("the address names its host or port in a parameter, which would win over the address of a restored copy: write postgres://user:password@host:5432/database without it")
+	}
 	if _, err := pgxpool.ParseConfig(dsn); err != nil { // pgx leaves the password out of its errors
 		return nil, fmt.Errorf("%w: write postgres://user:password@host:5432/database?sslmode=verify-full", err)
 	}

@@ -22,7 +22,7 @@ func TestADatabaseThatWasNotGivenSaysWhatToSet(t *testing.T) {
 }
 
 func TestABadAddressIsRefusedWithoutItsPassword(t *testing.T) {
-	for _, dsn := range []string{"postgres://u:hunter2@host:port/x", "host=h user=u password=hunter2 dbname=x", "hunter2"} {
+	for _, dsn := range []string{"postgres://u:hunter2@host:port/x", "host=h user=u password=hunter2 dbname=x", "hunter2", "postgres://u:hunter2@h/x?host=other", "postgres://u:hunter2@h/x?sslmode=disable&port=1"} {
 		_, err := Open(dsn)
 		require.Error(t, err, dsn)
 		assert.NotContains(t, err.Error(), "hunter2")
