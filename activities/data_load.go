@@ -124,7 +124,7 @@ func (a *DataLoads) StageDataFile(ctx context.Context, in DataLoad) (FileStaged,
 	}
 	stream, err := a.fetch(ctx, o, in)
 	if err != nil {
-		return FileStaged{}, loadError(err, "fetch the file")
+		return FileStaged{}, loadError(err, fmt.Sprintf("fetch the file %q of the dataset %s", in.File, in.Dataset))
 	}
 	defer func() { _ = stream.Close() }() // it is closed already, unless the staging never came to it
 	guess := stream.Length / 64           // rows are rarely shorter

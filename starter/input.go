@@ -29,7 +29,7 @@ func (a *app) readInput(path string) (map[string]any, error) {
 	case "-":
 		content, err = io.ReadAll(io.LimitReader(a.in, inputLimit+1))
 	default:
-		content, err = readLimited(path)
+		content, err = readLimited(path, inputLimit)
 	}
 	if err != nil {
 		return nil, usage("--input: %w", err)
@@ -90,13 +90,14 @@ func decodeYAML(content []byte) (tree any, err error) {
 	return tree, json.Unmarshal(canonical, &tree)
 }
 
-func readLimited(path string) ([]byte, error) {
+// readLimited reads a file up to one byte beyond the limit, so that the caller sees that it is larger.
+func readLimited(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	return io.ReadAll(io.LimitReader(f, inputLimit+1))
+	return io.ReadAll(io.LimitReader(f, limit+1))
 }
 
 // set puts "a.b=value" into the tree. The value is JSON if it parses as JSON, else a string.
