@@ -67,10 +67,14 @@ func (s *Store) AllReservations(ctx context.Context, at time.Time) ([]Reservatio
 }
 
 // StillHeld returns the holds of other runs on any of the resources that began by that time and were never released, even
-// if their time is over: a run that has overrun, or could not put something back, is still at work there.
+// if their time is over: a run that has overrun, or could not put something back, is still at work there. Only those count
+// that begin before the workflow's own, so that of two runs that are both late one goes first, and they never wait for each
+// other.
 func (s *Store) StillHeld(ctx context.Context, workflowID string, resources []string, at time.Time) ([]Reservation, error) {
 	rows, err := s.pool.Query(ctx, `SELECT resource, workflow_id, runbook, requester, from_at, until_at FROM tejun.reservations
-		WHERE resource = ANY($1) AND workflow_id <> $2 AND from_at <= $3 ORDER BY from_at, resource`, resources, workflowID, utc(at))
+		WHERE resource = ANY($1) AND workflow_id <> $2 AND from_at <= $3 AND from_at < coalesce(
+			(SELECT min(from_at) FROM tejun.reservations WHERE workflow_id = $2 AND resource = ANY($1)), 'infinity')
+		ORDER BY from_at, resource`, resources, workflowID, utc(at))
 	if err != nil {
 		return nil, fmt.Errorf("look who still holds %v: %w", resources, explain(err))
 	}

@@ -152,3 +152,22 @@ func TestARunThatNeverReleasedStillHolds(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, held)
 }
+
+func TestOfTwoLateRunsTheEarlierGoesFirst(t *testing.T) {
+	s := openStore(t)
+	r, noon := t.Name(), time.Date(2027, 1, 18, 12, 0, 0, 0, time.UTC)
+	for i, run := range []string{"first", "second"} {
+		from := noon.Add(time.Duration(i) * time.Hour)
+		conflict, err := s.Reserve(t.Context(), Reservation{Resource: r, WorkflowID: run + r, Runbook: "b", Requester: "q", From: from, Until: from.Add(30 * time.Minute)})
+		require.NoError(t, err)
+		require.Nil(t, conflict)
+	}
+	late := noon.Add(3 * time.Hour)
+	before, err := s.StillHeld(t.Context(), "first"+r, []string{r}, late)
+	require.NoError(t, err)
+	require.Empty(t, before, "it waits for nobody who comes after it")
+	before, err = s.StillHeld(t.Context(), "second"+r, []string{r}, late)
+	require.NoError(t, err)
+	require.Len(t, before, 1)
+	require.Equal(t, "first"+r, before[0].WorkflowID)
+}

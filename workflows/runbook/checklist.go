@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// mostAnswers is how many answers are shown, the newest: the page is made anew at every change.
+const mostAnswers = 20
+
 // most is the room that Temporal gives current details, in bytes.
 const most = 20000
 
@@ -61,7 +64,11 @@ func (s Status) Markdown() string {
 	if len(s.Approvals) > 0 {
 		b.WriteString("\n### Answers\n")
 	}
-	for _, a := range s.Approvals {
+	newest := s.Approvals[max(0, len(s.Approvals)-mostAnswers):]
+	if earlier := len(s.Approvals) - len(newest); earlier > 0 {
+		fmt.Fprintf(&b, "\n- %d earlier ones: the query `status` has all", earlier)
+	}
+	for _, a := range newest {
 		verdict := "counts"
 		if !a.Accepted {
 			verdict = "refused: " + a.Refusal
@@ -78,9 +85,11 @@ func (s Status) Markdown() string {
 	return cut(b.String(), most)
 }
 
+var asText = strings.NewReplacer("\n", " ", "<", "&lt;", "`", "'", "[", "\\[", "|", "\\|", "*", "\\*")
+
 // code keeps what people wrote from acting as Markdown or HTML.
 func code(s string) string {
-	return strings.NewReplacer("\n", " ", "<", "&lt;", "`", "'", "[", "\\[", "|", "\\|", "*", "\\*").Replace(cut(s, 300))
+	return asText.Replace(cut(s, 300))
 }
 
 // cut shortens a text to at most n bytes without breaking a character.

@@ -84,6 +84,9 @@ func DecideWith(ctx context.Context, c client.Client, s runbook.Status, action, 
 // glance is how often the people in Play look at a run. Each look costs the run a workflow task.
 const glance = 200 * time.Millisecond
 
+// breath is how long they wait after an answer to a held step before they look again: a run takes 200 answers at most.
+const breath = 3 * time.Second
+
 // Play answers everything that a run waits for until it has ended: officers approve, the operator reports the work as
 // done, and a held mail is skipped if it lies in the mailbox and sent again if it does not. It tolerates a worker that
 // is away for a while.
@@ -104,9 +107,13 @@ func Play(ctx context.Context, c client.Client, id string, box *sandbox.Sandbox)
 		}
 		last = err
 		stop()
+		next := glance
+		if err == nil && s.WaitingFor != nil && s.WaitingFor.Kind == "held" {
+			next = breath
+		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(glance): // also when there was an error: the worker may be away
+		case <-time.After(next): // also when there was an error: the worker may be away
 		}
 	}
 }
