@@ -27,7 +27,7 @@ import (
 )
 
 const method = `method: both kinds of run take turns on one Temporal dev server, with one worker and this machine's PostgreSQL (which waits
-for the disk, as in production). The outage makes real calls to the AWS sandbox, whose deployments take no time here. Its waits for
+for the disk, as in production). The outage makes real calls to the AWS sandbox, whose deployments and snapshots take no time here. Its waits for
 people and for the window are taken out: the time from a question until the answer reached it, and until the window's start.
 The bare workflow calls as many empty activities as the outage has activities in its history, one after another.`
 
@@ -60,7 +60,7 @@ func measure(rounds int) (err error) {
 	if err != nil {
 		return err
 	}
-	stack, err := devstack.Start(ctx, devstack.Options{Dir: dir, SystemFile: system, TimeScale: 0, Log: func(s string) { fmt.Println(s) }, Logger: quiet()})
+	stack, err := devstack.Start(ctx, devstack.Options{Dir: dir, SystemFile: system, TimeScale: 0, Immediate: true, Log: func(s string) { fmt.Println(s) }, Logger: quiet()})
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ async function outage() {
 
   // The first gate.
   await details(page, run, 'awaiting-approval');
-  await shot(page, 'gate-plan', 1300);
+  await shot(page, 'gate-plan', 1240);
   await query(page, run);
   await shot(page, 'query-status', 1100);
   await signal(page, run, 'approve', { by: 'ito', reason: '早く進めたいため' });

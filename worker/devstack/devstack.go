@@ -36,6 +36,7 @@ type Options struct {
 	DatabasePort int          // of the operated system's own PostgreSQL
 	SitePort     int          //
 	TimeScale    float64      // of the sandbox, see sandbox.SetTimeScale; negative keeps what it has
+	Immediate    bool         // RDS keeps states alone: a snapshot copies no real server, and so takes no time
 	Tests        bool         // nothing needs to survive a power cut: Temporal in memory, PostgreSQL without waiting for the disk
 	Log          func(string) // progress in words; nil drops it
 	Logger       log.Logger   // of the Temporal client; nil for the SDK's own
@@ -92,8 +93,11 @@ func Start(ctx context.Context, o Options) (s *Stack, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Aurora, err = aurora.Serve(s.Sandbox, sys, s.Servers.Database, aurora.Options{Dir: filepath.Join(o.Dir, "aurora"), Tests: o.Tests, Log: say}); err != nil {
-		return nil, err
+	if !o.Immediate {
+		s.Aurora, err = aurora.Serve(s.Sandbox, sys, s.Servers.Database, aurora.Options{Dir: filepath.Join(o.Dir, "aurora"), Tests: o.Tests, Log: say})
+		if err != nil {
+			return nil, err
+		}
 	}
 	if s.Operated, err = operated.Open(s.Servers.Database.DSN()); err != nil {
 		return nil, err
