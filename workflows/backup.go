@@ -114,12 +114,7 @@ func Backup(ctx workflow.Context, raw converter.RawValue) (BackupResult, error) 
 		return BackupResult{}, err
 	}
 	b.Run = run
-	err = b.run(ctx)
-	if left := b.Return(ctx); left != nil {
-		err = left
-	}
-	err = b.Close(ctx, err)
-	b.result.Evidence = b.Status().Evidence
+	b.result.Evidence, err = b.Finish(ctx, b.run(ctx))
 	return b.result, err
 }
 

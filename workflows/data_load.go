@@ -90,12 +90,7 @@ func DataLoad(ctx workflow.Context, raw converter.RawValue) (DataLoadResult, err
 		return DataLoadResult{}, err
 	}
 	l.Run = run
-	err = l.run(ctx)
-	if left := l.Return(ctx); left != nil {
-		err = left
-	}
-	err = l.Close(ctx, err)
-	l.result.Evidence = l.Status().Evidence
+	l.result.Evidence, err = l.Finish(ctx, l.run(ctx))
 	return l.result, err
 }
 

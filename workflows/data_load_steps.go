@@ -17,12 +17,7 @@ func (l *loading) file() activities.DataLoad {
 	}
 }
 
-func (l *loading) take() runbook.StepSpec {
-	return runbook.StepSpec{
-		Name: "take", Title: "他の作業がないことの確認 · Make sure that no other run is still at work",
-		Do: func(ctx workflow.Context) error { return l.Take(ctx, l.resources()) },
-	}
-}
+func (l *loading) take() runbook.StepSpec { return takeStep(l.Run, l.resources()) }
 
 // stage reads the file into staging tables. Its undo, which every run ends with, drops them.
 func (l *loading) stage() runbook.StepSpec {
@@ -52,20 +47,7 @@ func (l *loading) keepRejects() runbook.StepSpec {
 func (l *loading) snapshotID() string { return "tejun-load-" + l.Operation() }
 
 func (l *loading) snapshot() runbook.StepSpec {
-	return runbook.StepSpec{
-		Name: "snapshot", Title: "スナップショット取得 · Take a database snapshot",
-		Do: func(ctx workflow.Context) error {
-			_, err := runbook.Call(ctx, runbook.Change, rds.CreateRDSClusterSnapshot, activities.Snapshot{
-				Operation: l.Operation(), Cluster: l.on.Cluster, SnapshotID: l.snapshotID(),
-			})
-			if err != nil {
-				return err
-			}
-			_, err = runbook.Call(ctx, runbook.Settle, rds.AwaitRDSClusterSnapshot, activities.SnapshotRef{SnapshotID: l.snapshotID()})
-			l.result.Snapshot = l.snapshotID()
-			return err
-		},
-	}
+	return snapshotStep(l.Run, l.on.Cluster, l.snapshotID(), &l.result.Snapshot)
 }
 
 // mostStagings is how often a file is staged anew after PostgreSQL has lost what was staged: it empties such tables when it

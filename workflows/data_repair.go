@@ -91,12 +91,7 @@ func DataRepair(ctx workflow.Context, raw converter.RawValue) (DataRepairResult,
 		return DataRepairResult{}, err
 	}
 	m.Run = run
-	err = m.run(ctx)
-	if left := m.Return(ctx); left != nil {
-		err = left
-	}
-	err = m.Close(ctx, err)
-	m.result.Evidence = m.Status().Evidence
+	m.result.Evidence, err = m.Finish(ctx, m.run(ctx))
 	return m.result, err
 }
 

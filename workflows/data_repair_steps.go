@@ -7,29 +7,10 @@ import (
 	"tejun/workflows/runbook"
 )
 
-func (m *mending) take() runbook.StepSpec {
-	return runbook.StepSpec{
-		Name: "take", Title: "他の作業がないことの確認 · Make sure that no other run is still at work",
-		Do: func(ctx workflow.Context) error { return m.Take(ctx, m.resources()) },
-	}
-}
+func (m *mending) take() runbook.StepSpec { return takeStep(m.Run, m.resources()) }
 
 func (m *mending) snapshot() runbook.StepSpec {
-	return runbook.StepSpec{
-		Name: "snapshot", Title: "スナップショット取得 · Take a database snapshot",
-		Do: func(ctx workflow.Context) error {
-			id := "tejun-repair-" + m.Operation()
-			_, err := runbook.Call(ctx, runbook.Change, rds.CreateRDSClusterSnapshot, activities.Snapshot{
-				Operation: m.Operation(), Cluster: m.on.Cluster, SnapshotID: id,
-			})
-			if err != nil {
-				return err
-			}
-			_, err = runbook.Call(ctx, runbook.Settle, rds.AwaitRDSClusterSnapshot, activities.SnapshotRef{SnapshotID: id})
-			m.result.Snapshot = id
-			return err
-		},
-	}
+	return snapshotStep(m.Run, m.on.Cluster, "tejun-repair-"+m.Operation(), &m.result.Snapshot)
 }
 
 func (m *mending) repair() activities.Repair {

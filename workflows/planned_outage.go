@@ -107,12 +107,8 @@ func PlannedOutage(ctx workflow.Context, raw converter.RawValue) (PlannedOutageR
 		return PlannedOutageResult{}, err
 	}
 	o.Run = run
-	err = o.run(ctx)
-	if left := o.Return(ctx); left != nil {
-		err = left
-	}
-	err = o.Close(ctx, err)
-	o.result.Plan, o.result.Evidence = o.PlanDigest(), o.Status().Evidence
+	o.result.Evidence, err = o.Finish(ctx, o.run(ctx))
+	o.result.Plan = o.PlanDigest()
 	return o.result, err
 }
 

@@ -98,30 +98,12 @@ func (o *outage) announce() runbook.StepSpec {
 	}
 }
 
-func (o *outage) take() runbook.StepSpec {
-	return runbook.StepSpec{
-		Name: "take", Title: "他の作業がないことの確認 · Make sure that no other run is still at work",
-		Do: func(ctx workflow.Context) error { return o.Take(ctx, o.resources()) },
-	}
-}
+func (o *outage) take() runbook.StepSpec { return takeStep(o.Run, o.resources()) }
 
 func (o *outage) snapshotID() string { return o.on.SnapshotStem + "-" + o.Operation() }
 
 func (o *outage) snapshot() runbook.StepSpec {
-	return runbook.StepSpec{
-		Name: "snapshot", Title: "スナップショット取得 · Take a database snapshot",
-		Do: func(ctx workflow.Context) error {
-			_, err := runbook.Call(ctx, runbook.Change, rds.CreateRDSClusterSnapshot, activities.Snapshot{
-				Operation: o.Operation(), Cluster: o.on.Database, SnapshotID: o.snapshotID(),
-			})
-			if err != nil {
-				return err
-			}
-			_, err = runbook.Call(ctx, runbook.Settle, rds.AwaitRDSClusterSnapshot, activities.SnapshotRef{SnapshotID: o.snapshotID()})
-			o.result.Snapshot = o.snapshotID()
-			return err
-		},
-	}
+	return snapshotStep(o.Run, o.on.Database, o.snapshotID(), &o.result.Snapshot)
 }
 
 func (o *outage) alarms() activities.Alarms { return activities.Alarms{Names: o.on.Alarms} }
@@ -310,14 +292,6 @@ func (o *outage) eachService(ctx workflow.Context, begin func(workflow.Context, 
 		failed = errors.Join(failed, err)
 	}
 	return failed
-}
-
-// do is a step's action that consists of one activity.
-func do[I, O any](p runbook.Policy, activity runbook.Activity[I, O], in I) func(workflow.Context) error {
-	return func(ctx workflow.Context) error {
-		_, err := runbook.Call(ctx, p, activity, in)
-		return err
-	}
 }
 
 // check looks at the site from several places at once.

@@ -273,10 +273,8 @@ func (b *bench) toyWith(input any, body func(workflow.Context, *Run) error) erro
 		if err == nil {
 			err = body(ctx, r)
 		}
-		if left := r.Return(ctx); left != nil {
-			err = left
-		}
-		return r.Close(ctx, err)
+		_, err = r.Finish(ctx, err)
+		return err
 	}, workflow.RegisterOptions{Name: toySpec.Name})
 	b.env.OnMutableSideEffect("run-id").Return(func(string) any { return b.life }).Maybe()
 	b.env.ExecuteWorkflow(toySpec.Name, input)

@@ -66,6 +66,15 @@ func operation(workflowID, firstRunID string) string {
 	return hex.EncodeToString(sum[:6])
 }
 
+// Finish is the end of every runbook, whatever became of its work: the way back, then Close.
+func (r *Run) Finish(ctx workflow.Context, err error) (Evidence, error) {
+	if left := r.Return(ctx); left != nil {
+		err = left
+	}
+	err = r.Close(ctx, err)
+	return r.status.Evidence, err
+}
+
 // Close ends a run with err, or with success: it lets go of what the run holds, writes the last evidence, and waits
 // until every message has had its answer. What could not be put back keeps its reservation.
 func (r *Run) Close(ctx workflow.Context, err error) error {
