@@ -24,6 +24,7 @@ type troupe struct {
 	open  int
 
 	mu       sync.Mutex
+	next     time.Time // no window from here on is taken
 	ids      []string
 	done     int
 	stopping bool
@@ -33,15 +34,10 @@ type troupe struct {
 func (t *troupe) play(ctx context.Context) {
 	var all sync.WaitGroup
 	places := make(chan struct{}, t.open)
-	next := time.Now().Add(lead).Truncate(time.Second)
 	for n := 1; !t.isStopping() && ctx.Err() == nil; n++ {
 		places <- struct{}{}
 		id := fmt.Sprintf("kill-%03d", n)
-		if soon := time.Now().Add(lead).Truncate(time.Second); next.Before(soon) {
-			next = soon
-		}
-		start := next
-		next = next.Add(spacing)
+		start := t.window()
 		all.Go(func() {
 			defer func() { <-places }()
 			t.note(t.one(ctx, id, start))
@@ -49,6 +45,27 @@ func (t *troupe) play(ctx context.Context) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	all.Wait()
+}
+
+// window is the next free one.
+func (t *troupe) window() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	start := t.next
+	if soon := time.Now().Add(lead).Truncate(time.Second); start.Before(soon) {
+		start = soon
+	}
+	t.next = start.Add(spacing)
+	return start
+}
+
+// giveBack frees the window of a run that could not be planned, if no later one was taken.
+func (t *troupe) giveBack(start time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.next.Equal(start.Add(spacing)) {
+		t.next = start
+	}
 }
 
 func (t *troupe) one(ctx context.Context, id string, start time.Time) error {
@@ -63,8 +80,16 @@ func (t *troupe) one(ctx context.Context, id string, start time.Time) error {
 	if err != nil {
 		return err
 	}
-	if s.State != runbook.Done {
-		fmt.Printf("\n%s ended as %s: %s\n", id, s.State, s.Says)
+	if s.State == runbook.Done {
+		return nil
+	}
+	fmt.Printf("\n%s ended as %s: %s\n", id, s.State, s.Says)
+	if s.Plan == nil { // another outage was under way; whoever asked tries again when that one is over
+		t.giveBack(start)
+		select {
+		case <-ctx.Done():
+		case <-time.After(spacing / 3):
+		}
 	}
 	return nil
 }
