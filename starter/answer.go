@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"tejun/internal/dial"
 	"tejun/internal/plan"
 	"tejun/workflows/runbook"
 )
@@ -150,13 +151,9 @@ func (a *app) send(ctx context.Context, c client.Client, id, runID string, d run
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
 	var answered runbook.Answered
-	handle, err := c.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+	err := dial.Update(ctx, c, client.UpdateWorkflowOptions{
 		UpdateID: d.ID, WorkflowID: id, RunID: runID, UpdateName: "decide", Args: []any{d},
-		WaitForStage: client.WorkflowUpdateStageCompleted,
-	})
-	if err == nil {
-		err = handle.Get(ctx, &answered)
-	}
+	}, &answered)
 	return answered, a.sendProblem(id, d, err)
 }
 

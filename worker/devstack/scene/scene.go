@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
 
+	"tejun/internal/dial"
 	"tejun/internal/sandbox"
 	"tejun/workflows"
 	"tejun/workflows/runbook"
@@ -71,14 +72,11 @@ func DecideWith(ctx context.Context, c client.Client, s runbook.Status, action, 
 	if change != nil {
 		change(&d)
 	}
-	handle, err := c.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: s.ID, RunID: s.RunID, UpdateID: d.ID, UpdateName: "decide", Args: []any{d}, WaitForStage: client.WorkflowUpdateStageCompleted,
-	})
-	if err != nil {
-		return runbook.Answered{}, err
-	}
 	var a runbook.Answered
-	return a, handle.Get(ctx, &a)
+	err := dial.Update(ctx, c, client.UpdateWorkflowOptions{
+		WorkflowID: s.ID, RunID: s.RunID, UpdateID: d.ID, UpdateName: "decide", Args: []any{d},
+	}, &a)
+	return a, err
 }
 
 // glance is how often the people in Play look at a run. Each look costs the run a workflow task.
