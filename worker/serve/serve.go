@@ -33,6 +33,12 @@ type Options struct {
 	Fatal      func(error)        // called when the worker cannot go on; nil logs it
 }
 
+// stuckAfter is how long workflow code may go without yielding before its workflow task is failed. The SDK's one second is
+// too short for a machine that is short of processors: it gives up workflow tasks that only wait for their turn, and with
+// them the answers of people that they carry. It is less than the ten seconds after which the server gives a task to
+// another worker.
+const stuckAfter = 8 * time.Second
+
 // New builds the worker. It does not start it.
 func New(o Options) (worker.Worker, error) {
 	japan, err := calendar.Japan()
@@ -50,6 +56,7 @@ func New(o Options) (worker.Worker, error) {
 		Identity:                   o.Identity,
 		WorkerStopTimeout:          o.StopWithin,
 		OnFatalError:               o.Fatal,
+		DeadlockDetectionTimeout:   stuckAfter,
 		WorkflowTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 		ActivityTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 		Interceptors:               []interceptor.WorkerInterceptor{&activities.HeartbeatInterceptor{}, activities.NewEvidenceInterceptor(o.Records)},
