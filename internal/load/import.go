@@ -88,23 +88,23 @@ func importStaged(ctx context.Context, tx pgx.Tx, t *Table, run Run, o Order) (E
 	if c.target.exists == d.Creates || c.target.empty != (d.Before == 0) {
 		return Entry{}, ErrDrifted
 	}
-	if err := c.complete(ctx, c.rows, d.Counts.Rows); err != nil {
+	if err := c.there(ctx, c.rows, d.Counts.Rows); err != nil {
 		return Entry{}, err
 	}
 	entry := Entry{
 		Operation: run.Operation, Attempt: run.Attempt, Dataset: t.Dataset, Declaration: o.Declaration, Target: t.String(), Mode: t.Mode,
 		Method: c.staged.Method, SHA256: c.staged.SHA256, Source: o.Source, Bytes: c.staged.Bytes, Counts: d.Counts,
 	}
-	expected := ""
+	expected, sum := "", checksum
 	if c.staged.Method == Swap {
-		err = c.swap(ctx, run)
+		err, sum = c.swap(ctx, run), checksumAsMade
 	} else {
 		expected, err = c.apply(ctx, *d)
 	}
 	if err != nil {
 		return Entry{}, err
 	}
-	if entry.Rows, entry.Checksum, err = checksum(ctx, tx, t); err != nil {
+	if entry.Rows, entry.Checksum, err = sum(ctx, tx, t); err != nil {
 		return Entry{}, err
 	}
 	if entry.Rows != d.After {

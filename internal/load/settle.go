@@ -39,6 +39,9 @@ func (st *staging) settleCopies(ctx context.Context, tx pgx.Tx, c *Counts) error
 		_, err := tx.Exec(ctx, fmt.Sprintf("INSERT INTO %s SELECT * FROM %s", st.rows(), st.copies()))
 		return err
 	}
+	if _, err := tx.Exec(ctx, "ANALYZE "+st.copies()); err != nil { // a look-up for each, or one pass over all
+		return err
+	}
 	// All rows of a key that comes twice stand together from here on, and the staging table holds each other key once.
 	moved := fmt.Sprintf(`WITH k AS (SELECT DISTINCT %[3]s FROM %[2]s),
 		moved AS (DELETE FROM %[1]s s USING k WHERE %[4]s RETURNING s.*)

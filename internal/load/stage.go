@@ -68,16 +68,10 @@ func (s *Store) Stage(ctx context.Context, t Table, run Run, rows int64, source 
 		if err := st.create(ctx, method); err != nil {
 			return err
 		}
-		staged, err = st.fill(ctx, rows, source)
-		if err != nil {
+		if staged, err = st.fill(ctx, rows, method == Swap, source); err != nil {
 			return err
 		}
 		staged.Attempt, staged.Method, staged.Why = run.Attempt, method, why
-		if method == Swap {
-			if err := st.index(ctx); err != nil {
-				return err
-			}
-		}
 		return st.done(ctx, staged)
 	})
 	return staged, err
@@ -109,11 +103,17 @@ func (st *staging) create(ctx context.Context, method string) error {
 	return wrap("make the staging tables", err)
 }
 
-// fill reads the file into the tables.
-func (st *staging) fill(ctx context.Context, rows int64, source Source) (Staged, error) {
+// fill reads the file into the tables. What becomes the table itself gets its key before the duplicates are settled, since that
+// finds the few rows that it is about.
+func (st *staging) fill(ctx context.Context, rows int64, keyed bool, source Source) (Staged, error) {
 	arrived, err := st.copy(ctx, rows, source)
 	if err != nil {
 		return Staged{}, err
+	}
+	if keyed {
+		if err := st.index(ctx); err != nil {
+			return Staged{}, err
+		}
 	}
 	staged := Staged{SHA256: arrived.SHA256, Bytes: arrived.Bytes, Unpacked: arrived.Totals.Bytes, Totals: arrived.Totals}
 	c := &staged.Counts
