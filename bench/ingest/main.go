@@ -23,9 +23,10 @@ func main() {
 	rows := flag.Int("rows", 1_000_000, "rows of the file")
 	rounds := flag.Int("rounds", 5, "counted rounds")
 	large := flag.Bool("large", true, "measure a file of five times as many rows too")
+	phases := flag.Bool("phases", false, "tell after each load where its time went")
 	flag.Parse()
 	fmt.Printf(method, *rounds)
-	if err := measure(*rows, *rounds, *large); err != nil {
+	if err := measure(*rows, *rounds, *large, *phases); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/ingest:", err)
 		os.Exit(1)
 	}
@@ -38,10 +39,10 @@ type variant struct {
 	run  func(context.Context) (time.Duration, error)
 }
 
-func measure(rows, rounds int, large bool) (err error) {
+func measure(rows, rounds int, large, phases bool) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 	defer cancel()
-	b, err := newBench(ctx, rows)
+	b, err := newBench(ctx, rows, phases)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
@@ -45,11 +46,12 @@ type bench struct {
 	worker       worker.Worker
 	dirty        *file
 	runs         int
+	phases       bool // tell where the time of a load went
 	sql, columns string
 }
 
-func newBench(ctx context.Context, rows int) (b *bench, err error) {
-	b = &bench{dirty: &file{name: "dirty.csv", rows: rows}}
+func newBench(ctx context.Context, rows int, phases bool) (b *bench, err error) {
+	b = &bench{phases: phases, dirty: &file{name: "dirty.csv", rows: rows}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.stop())
@@ -248,14 +250,14 @@ func (b *bench) load(ctx context.Context, mode string, f *file) (time.Duration, 
 	}
 	b.runs++
 	id := fmt.Sprintf("ingest-%d", b.runs)
-	return timed(func() error {
+	took, err := timed(func() error {
 		r, err := b.stack.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue}, "DataLoad", workflows.DataLoadInput{
 			Dataset: mode, File: f.name, Reason: "測定", Requester: "ito", Operator: "tanaka",
 		})
 		if err != nil {
 			return err
 		}
-		for approved := false; ; time.Sleep(20 * time.Millisecond) {
+		for approved := false; ; time.Sleep(50 * time.Millisecond) { // each look costs processor time that the load needs
 			status, err := scene.Status(ctx, b.stack.Client, id)
 			switch {
 			case err != nil:
@@ -272,6 +274,40 @@ func (b *bench) load(ctx context.Context, mode string, f *file) (time.Duration, 
 			}
 		}
 	})
+	if err == nil && b.phases {
+		err = b.printPhases(ctx, id)
+	}
+	return took, err
+}
+
+// printPhases prints how long each activity of a run took, with the time since the one before it ended.
+func (b *bench) printPhases(ctx context.Context, id string) error {
+	events := b.stack.Client.GetWorkflowHistory(ctx, id, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	names, started := map[int64]string{}, map[int64]time.Time{}
+	var last time.Time
+	for events.HasNext() {
+		e, err := events.Next()
+		if err != nil {
+			return err
+		}
+		at := e.GetEventTime().AsTime()
+		switch e.GetEventType() {
+		case enums.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
+			last = at
+		case enums.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+			names[e.GetEventId()] = e.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName()
+		case enums.EVENT_TYPE_ACTIVITY_TASK_STARTED:
+			started[e.GetEventId()] = at
+		case enums.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+			done := e.GetActivityTaskCompletedEventAttributes()
+			begun := started[done.GetStartedEventId()]
+			fmt.Printf("    %-24s %7.3f s after a pause of %.3f s\n", names[done.GetScheduledEventId()], at.Sub(begun).Seconds(), begun.Sub(last).Seconds())
+			last = at
+		case enums.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
+			fmt.Printf("    %-24s %7.3f s\n", "the end", at.Sub(last).Seconds())
+		}
+	}
+	return nil
 }
 
 // peak is the largest memory of this process.
