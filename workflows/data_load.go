@@ -132,6 +132,7 @@ func (l *loading) run(ctx workflow.Context) error {
 		if err := l.Confirm(ctx, gate); err != nil {
 			return err
 		}
+		l.result.Plan, l.result.Counts = l.PlanDigest(), l.does.Counts
 	}
 
 	// 4. A snapshot, the import in one transaction, and a look at the table.
@@ -178,9 +179,10 @@ func (l *loading) resources() []string {
 	return []string{"database:" + l.on.Cluster + "/" + l.on.Table}
 }
 
-// plan compares what is staged with the table as it is now.
+// plan compares what is staged with the table as it is now. If the staged rows are gone it stages the file again: a plan that
+// comes out as it was approved keeps its approval.
 func (l *loading) plan(ctx workflow.Context) ([]plan.Change, error) {
-	does, err := runbook.Call(ctx, runbook.Settle, dataLoads.CompareStagedRows, l.file())
+	does, err := l.compare(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -37,11 +37,17 @@ func (l *loading) keepRejects() runbook.StepSpec {
 	return runbook.StepSpec{
 		Name: "keep-rejects", Title: "対象外の行の保管 · Keep the rejected rows for whoever delivered the file",
 		Do: func(ctx workflow.Context) error {
-			kept, err := runbook.Call(ctx, runbook.Mend, dataLoads.PutS3LoadRejects, l.file())
-			l.result.Rejects = kept
-			return err
+			return l.onStaged(ctx, func(bool) error { return l.putRejects(ctx) })
 		},
 	}
+}
+
+func (l *loading) putRejects(ctx workflow.Context) (err error) {
+	l.result.Rejects = activities.RejectsKept{}
+	if l.staged.Counts.AllRejected() > 0 {
+		l.result.Rejects, err = runbook.Call(ctx, runbook.Mend, dataLoads.PutS3LoadRejects, l.file())
+	}
+	return err
 }
 
 func (l *loading) snapshotID() string { return "tejun-load-" + l.Operation() }
@@ -80,16 +86,57 @@ func (l *loading) importRows() runbook.StepSpec {
 
 // stageAgain makes what was planned once more. If it is not the same, the load needs a new run.
 func (l *loading) stageAgain(ctx workflow.Context) error {
-	file := l.file()
-	file.SHA256 = l.staged.SHA256
-	if _, err := runbook.Call(ctx, runbook.Settle, dataLoads.StageDataFile, file); err != nil {
+	if _, err := l.restage(ctx); err != nil {
 		return err
 	}
-	does, err := runbook.Call(ctx, runbook.Settle, dataLoads.CompareStagedRows, file)
+	does, err := l.compare(ctx)
 	if err == nil && (does.Counts != l.does.Counts || does.Sum != l.does.Sum) {
 		err = runbook.End(activities.Drifted, "the table has changed since the plan was made; nothing was loaded: answer rollback, and start a new run")
 	}
 	return err
+}
+
+// restage stages the very file that was staged before; another one is refused.
+func (l *loading) restage(ctx workflow.Context) (activities.FileStaged, error) {
+	file := l.file()
+	file.SHA256 = l.staged.SHA256
+	staged, err := runbook.Call(ctx, runbook.Settle, dataLoads.StageDataFile, file)
+	if err == nil && staged.Already != nil {
+		err = runbook.End(activities.Drifted, "the file has been loaded meanwhile by the operation %s; nothing was loaded: start a new run, which will say so", staged.Already.Operation)
+	}
+	return staged, err
+}
+
+// stagesForPlan is the change by which a plan survives that PostgreSQL lost what was staged. Runs of before have ended there.
+const stagesForPlan = "stage-again-for-plan"
+
+// onStaged does something with what is staged. What PostgreSQL has lost of it is staged once more, then it is done again.
+func (l *loading) onStaged(ctx workflow.Context, do func(again bool) error) error {
+	for again := 0; ; again++ {
+		err := do(again > 0)
+		if !runbook.IsEnd(err, activities.NotStaged) || again == mostStagings ||
+			workflow.GetVersion(ctx, stagesForPlan, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+			return err
+		}
+		staged, err := l.restage(ctx)
+		if err != nil {
+			return err
+		}
+		l.staged = staged
+	}
+}
+
+// compare works out what the load would do. Where the file was staged once more, its rejected rows are kept once more: a
+// reference that was there may be gone.
+func (l *loading) compare(ctx workflow.Context) (does activities.LoadDifference, err error) {
+	err = l.onStaged(ctx, func(again bool) error {
+		does, err = runbook.Call(ctx, runbook.Settle, dataLoads.CompareStagedRows, l.file())
+		if err != nil || !again {
+			return err
+		}
+		return l.putRejects(ctx)
+	})
+	return does, err
 }
 
 // verify looks whether the table holds what the import has left.

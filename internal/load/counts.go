@@ -1,7 +1,5 @@
 package load
 
-import "fmt"
-
 // Counts are what became of the rows of a file. Records is the sum of the next six, and Rows of the last three.
 type Counts struct {
 	Records    int64 `json:"records"`    // rows of the file
@@ -25,7 +23,7 @@ func (c Counts) AllRejected() int64 { return c.Rejected + c.Dangling + c.Conflic
 // checkInput makes sure that every row of the file is accounted for.
 func (c Counts) checkInput() error {
 	if sum := c.Rows + c.Joined + c.Duplicates + c.Superseded + c.AllRejected(); sum != c.Records {
-		return fmt.Errorf("the file has %d rows, and %d are accounted for (%d to load, %d joined, %d duplicates, %d superseded, %d rejected): nothing was loaded, report this",
+		return refuse("the file has %d rows, and %d are accounted for (%d to load, %d joined, %d duplicates, %d superseded, %d rejected): nothing was loaded, report this",
 			c.Records, sum, c.Rows, c.Joined, c.Duplicates, c.Superseded, c.AllRejected())
 	}
 	return nil

@@ -108,10 +108,10 @@ func importStaged(ctx context.Context, tx pgx.Tx, t *Table, run Run, o Order) (E
 		return Entry{}, err
 	}
 	if entry.Rows != d.After {
-		return Entry{}, fmt.Errorf("%s would have %d rows after the load, and the plan says %d: nothing was loaded; is there a trigger that puts in or takes out rows?", t, entry.Rows, d.After)
+		return Entry{}, refuse("%s would have %d rows after the load, and the plan says %d: nothing was loaded; is there a trigger that puts in or takes out rows?", t, entry.Rows, d.After)
 	}
 	if expected != "" && expected != entry.Checksum {
-		return Entry{}, fmt.Errorf("%s would hold other values than the file: nothing was loaded; is there a trigger that changes them?", t)
+		return Entry{}, refuse("%s would hold other values than the file: nothing was loaded; is there a trigger that changes them?", t)
 	}
 	return entry, record(ctx, tx, &entry)
 }

@@ -166,7 +166,7 @@ func (st *staging) copy(ctx context.Context, rows int64, source Source) (Arrived
 		return Arrived{}, err
 	}
 	if copied != arrived.Totals.Rows {
-		return Arrived{}, fmt.Errorf("%d rows were converted and PostgreSQL took %d: nothing was loaded, report this", arrived.Totals.Rows, copied)
+		return Arrived{}, refuse("%d rows were converted and PostgreSQL took %d: nothing was loaded, report this", arrived.Totals.Rows, copied)
 	}
 	return arrived, nil
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TargetError says that the table cannot be loaded into as it is. Trying again does not help.
+// TargetError says that the table cannot be loaded into as it is, or that a load does not come out as it must. Nothing was
+// loaded, and trying again does not help.
 type TargetError struct{ Reason string }
 
 func (e *TargetError) Error() string { return e.Reason }
