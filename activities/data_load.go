@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"tejun/internal/ingest"
 	"tejun/internal/ingest/fetch"
 	"tejun/internal/load"
+	"tejun/internal/records"
 	"tejun/internal/system"
 )
 
@@ -59,7 +61,8 @@ type LoadCheck struct {
 	Checksum string `json:"checksum"`
 }
 
-// leftovers is how long what a run has staged stays if the run never cleans up: longer than any approval takes.
+// leftovers is how long what a run has staged stays at least, if the run never cleans up. What a run that still goes on has staged
+// stays however long that takes; see sweep.
 const leftovers = 7 * 24 * time.Hour
 
 // progressEvery is how often a load heartbeats how far it is.
@@ -69,8 +72,14 @@ const progressEvery = time.Second
 type DataLoads struct {
 	operated *Operated
 	client   s3API
-	records  fenceStore
+	records  loadRecords
 	system   func() (*system.System, error)
+}
+
+// loadRecords is what loads need of our own database.
+type loadRecords interface {
+	fenceStore
+	AllReservations(ctx context.Context, at time.Time) ([]records.Reservation, error)
 }
 
 // opened is what every activity of a load needs.
@@ -114,7 +123,7 @@ func (a *DataLoads) StageDataFile(ctx context.Context, in DataLoad) (FileStaged,
 	if err != nil {
 		return FileStaged{}, err
 	}
-	if err := loadError(o.store.Sweep(ctx, o.run, begun.Add(-leftovers)), "sweep up after earlier loads"); err != nil {
+	if err := a.sweep(ctx, o, begun.Add(-leftovers)); err != nil {
 		return FileStaged{}, err
 	}
 	if in.SHA256 != "" {
@@ -142,6 +151,22 @@ func (a *DataLoads) StageDataFile(ctx context.Context, in DataLoad) (FileStaged,
 		SHA256: staged.SHA256, Bytes: staged.Bytes, Unpacked: staged.Unpacked, Encoding: staged.Totals.Encoding,
 		Method: staged.Method, Why: staged.Why, Counts: staged.Counts, Seconds: time.Since(begun).Seconds(),
 	}, nil
+}
+
+// sweep drops what ended runs have left. A run holds its table until it ends, also beyond the time for which it was reserved,
+// so whatever is staged for a table that somebody else holds may still be needed.
+func (a *DataLoads) sweep(ctx context.Context, o opened, before time.Time) error {
+	held, err := a.records.AllReservations(ctx, time.Time{})
+	if err != nil {
+		return recordsError(err, "look which loads still go on")
+	}
+	own := activity.GetInfo(ctx).WorkflowExecution.ID
+	live := func(table string) bool {
+		return slices.ContainsFunc(held, func(r records.Reservation) bool {
+			return r.WorkflowID != own && strings.HasSuffix(r.Resource, "/"+table)
+		})
+	}
+	return loadError(o.store.Sweep(ctx, o.run, before, live), "sweep up after earlier loads")
 }
 
 // already looks whether a file's load would change nothing.

@@ -88,20 +88,26 @@ func (s *Store) Drop(ctx context.Context, run Run) error {
 	})
 }
 
-// Sweep drops what operations have left that began before a time and never cleaned up, except this one.
-func (s *Store) Sweep(ctx context.Context, run Run, before time.Time) error {
+// Sweep drops what operations have left that began before a time and never cleaned up, except this one. live tells of a table,
+// as Table.String names it, whether a run is at work on it: what is staged for it stays, however long that run has waited. What
+// was never staged to its end belongs to no table, and a run that still lives stages it anew anyway.
+func (s *Store) Sweep(ctx context.Context, run Run, before time.Time, live func(table string) bool) error {
 	return s.session(ctx, run, func(conn *pgx.Conn) error {
-		rows, err := conn.Query(ctx, `SELECT operation FROM tejun_load.fence WHERE begun_at < $1 AND operation <> $2`, before, run.Operation)
+		rows, err := conn.Query(ctx, `SELECT f.operation, coalesce(st.target, '') FROM tejun_load.fence f LEFT JOIN tejun_load.stage st USING (operation)
+			WHERE f.begun_at < $1 AND f.operation <> $2`, before, run.Operation)
 		if err != nil {
 			return wrap("list earlier loads", err)
 		}
-		old, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		old, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct{ Operation, Table string }])
 		if err != nil {
 			return wrap("list earlier loads", err)
 		}
-		for _, operation := range old {
-			if err := drop(ctx, conn, operation); err != nil {
-				return fmt.Errorf("sweep after %s: %w", operation, err)
+		for _, o := range old {
+			if o.Table != "" && live(o.Table) {
+				continue
+			}
+			if err := drop(ctx, conn, o.Operation); err != nil {
+				return fmt.Errorf("sweep after %s: %w", o.Operation, err)
 			}
 		}
 		return nil
