@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // entryOf finds the newest entry that fulfils a condition, nil if there is none.
@@ -55,14 +56,20 @@ func (s *Store) Loaded(ctx context.Context, t Table, declaration, sha256 string)
 }
 
 // drop drops what an operation has staged. An earlier attempt that still copies has been ended before.
-func drop(ctx context.Context, conn *pgx.Conn, operation string) error {
+func drop(ctx context.Context, conn commander, operation string) error {
 	if _, err := conn.Exec(ctx, `DELETE FROM tejun_load.stage WHERE operation = $1`, operation); err != nil {
 		return wrap("forget earlier stagings", err)
 	}
 	return dropTables(ctx, conn, `c.relname ~ ('^[scrdg]_' || $1 || '_[0-9]+$')`, operation)
 }
 
-func dropTables(ctx context.Context, conn *pgx.Conn, condition string, args ...any) error {
+// commander is a connection or a transaction.
+type commander interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func dropTables(ctx context.Context, conn commander, condition string, args ...any) error {
 	rows, err := conn.Query(ctx, `SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = 'tejun_load'::regnamespace AND c.relkind = 'r' AND `+condition, args...)
 	if err != nil {
 		return wrap("list the staging tables", err)
@@ -88,9 +95,12 @@ func (s *Store) Drop(ctx context.Context, run Run) error {
 	})
 }
 
-// Sweep drops what operations have left that began before a time and never cleaned up, except this one. live tells of a table,
-// as Table.String names it, whether a run is at work on it: what is staged for it stays, however long that run has waited. What
-// was never staged to its end belongs to no table, and a run that still lives stages it anew anyway.
+// Sweep drops what operations have left that began before a time, except this one, and forgets their fences. live tells of a
+// table, as Table.String names it, whether a run is at work on it: what is staged for it stays, however long that run has
+// waited. What was never staged to its end belongs to no table, and a run that still lives stages it anew anyway.
+//
+// The time must be longer ago than any attempt can last. One that had slept longer, and woke up behind its forgotten fence,
+// would find nothing staged that it could import.
 func (s *Store) Sweep(ctx context.Context, run Run, before time.Time, live func(table string) bool) error {
 	return s.session(ctx, run, func(conn *pgx.Conn) error {
 		rows, err := conn.Query(ctx, `SELECT f.operation, coalesce(st.target, '') FROM tejun_load.fence f LEFT JOIN tejun_load.stage st USING (operation)
@@ -106,10 +116,29 @@ func (s *Store) Sweep(ctx context.Context, run Run, before time.Time, live func(
 			if o.Table != "" && live(o.Table) {
 				continue
 			}
-			if err := drop(ctx, conn, o.Operation); err != nil {
+			if err := forget(ctx, conn, o.Operation, before); err != nil {
 				return fmt.Errorf("sweep after %s: %w", o.Operation, err)
 			}
 		}
 		return nil
+	})
+}
+
+// forget drops everything of an operation, its fence too, unless an attempt of it is at work or has begun meanwhile.
+func forget(ctx context.Context, conn *pgx.Conn, operation string, before time.Time) error {
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		var attempt int64
+		err := tx.QueryRow(ctx, `SELECT attempt FROM tejun_load.fence WHERE operation = $1 AND begun_at < $2 FOR UPDATE SKIP LOCKED`, operation, before).Scan(&attempt)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return wrap("look for its fence", err)
+		}
+		if err := drop(ctx, tx, operation); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `DELETE FROM tejun_load.fence WHERE operation = $1`, operation)
+		return wrap("remove its fence", err)
 	})
 }

@@ -1,9 +1,11 @@
 package load
 
 import (
+	"context"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -54,4 +56,39 @@ func TestSweepDropsWhatADeadRunHasLeft(t *testing.T) {
 	require.NotZero(t, left(young.Operation), "it has only just begun")
 	_, err := s.Difference(t.Context(), Of(small(dataset.Merge)), dead)
 	require.ErrorIs(t, err, ErrNotStaged)
+}
+
+// Fences do not pile up, and one that holds somebody back stays.
+func TestSweepForgetsTheFencesOfEndedRuns(t *testing.T) {
+	s, pool := database(t)
+	for _, operation := range []string{"ended", "young", "held", "busy"} {
+		run, _ := planned(t, s, small(dataset.Merge), operation, staged)
+		if operation != "held" {
+			require.NoError(t, s.Drop(t.Context(), run))
+		}
+		if operation != "young" {
+			aged(t, pool, operation)
+		}
+	}
+	tx, err := pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	_, err = tx.Exec(t.Context(), "SELECT FROM tejun_load.fence WHERE operation = 'busy' FOR UPDATE") // as an attempt does in its transaction
+	require.NoError(t, err)
+	sweep(t, s, "public.t")
+	require.Equal(t, []string{"busy", "held", "young"}, operations(t, pool))
+
+	// An attempt that slept for as long meets the later one's place empty, and does nothing all the same.
+	_, err = s.Import(t.Context(), Of(small(dataset.Merge)), Run{"ended", 1}, Order{Expect: Counts{Records: 2, Rows: 2, New: 2}})
+	require.ErrorIs(t, err, ErrNotStaged)
+	require.Zero(t, number(t, pool, "SELECT count(*) FROM pg_class WHERE relname = 't'"))
+}
+
+func operations(t *testing.T, pool *pgxpool.Pool) []string {
+	t.Helper()
+	rows, err := pool.Query(t.Context(), "SELECT operation FROM tejun_load.fence WHERE operation <> 'sweeper' ORDER BY 1")
+	require.NoError(t, err)
+	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	return list
 }
