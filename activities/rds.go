@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
+
+	"tejun/internal/records"
 )
 
 // Snapshot is a snapshot of a database cluster that a run makes.
@@ -45,7 +47,13 @@ type rdsAPI interface {
 // RDS makes, copies and deletes snapshots of Aurora clusters.
 type RDS struct {
 	client  rdsAPI
-	records fenceStore
+	records rdsRecords
+}
+
+// rdsRecords is what these activities need of our own database.
+type rdsRecords interface {
+	fenceStore
+	LiveRuns(ctx context.Context) ([]records.LiveRun, error)
 }
 
 // CreateRDSClusterSnapshot asks for a snapshot and does not wait for it: see AwaitRDSClusterSnapshot. CreateDBClusterSnapshot

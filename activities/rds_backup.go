@@ -97,6 +97,13 @@ func tagOf(tags []types.Tag, key string) string {
 
 // ListRDSBackups lists the backups of a cluster in a region, whatever their state.
 func (a *RDS) ListRDSBackups(ctx context.Context, in Backups) (BackupList, error) {
+	return a.list(ctx, in, func(s types.DBClusterSnapshot) bool {
+		return in.System != "" && tagOf(s.TagList, backupTag) == in.System
+	})
+}
+
+// list lists the manual snapshots of a cluster in a region that are wanted, the newest first.
+func (a *RDS) list(ctx context.Context, in Backups, wanted func(types.DBClusterSnapshot) bool) (BackupList, error) {
 	found := BackupList{Backups: []Backup{}}
 	pages := rds.NewDescribeDBClusterSnapshotsPaginator(a.client, &rds.DescribeDBClusterSnapshotsInput{
 		DBClusterIdentifier: &in.Cluster, SnapshotType: aws.String("manual"),
@@ -107,7 +114,7 @@ func (a *RDS) ListRDSBackups(ctx context.Context, in Backups) (BackupList, error
 			return BackupList{}, Classify(err, "list the backups of "+in.Cluster+" in "+in.Region)
 		}
 		for _, s := range page.DBClusterSnapshots {
-			if tagOf(s.TagList, backupTag) != in.System || in.System == "" || !strings.EqualFold(aws.ToString(s.DBClusterIdentifier), in.Cluster) {
+			if !wanted(s) || !strings.EqualFold(aws.ToString(s.DBClusterIdentifier), in.Cluster) {
 				continue
 			}
 			b := Backup{
@@ -189,17 +196,7 @@ func (a *RDS) DeleteRDSBackup(ctx context.Context, in BackupDeletion) (struct{},
 	if why := MayDelete(list.Backups, in.ID, in.Keep, in.OlderThan); why != "" {
 		return struct{}{}, fail(Refused, "%s in %s was not deleted: %s", in.ID, in.Region, why)
 	}
-	_, err = a.client.DeleteDBClusterSnapshot(ctx, &rds.DeleteDBClusterSnapshotInput{DBClusterSnapshotIdentifier: &in.ID}, inRegion(in.Region))
-	if err = Classify(err, "delete the backup "+in.ID+" in "+in.Region); err != nil && !isType(err, NotFound) {
-		return struct{}{}, err
-	}
-	switch left, err := a.find(ctx, in.Region, in.ID); {
-	case err != nil:
-		return struct{}{}, err
-	case left != nil:
-		return struct{}{}, fail(NotYet, "the deletion of %s in %s was accepted and does not show yet; it is looked at again", in.ID, in.Region)
-	}
-	return struct{}{}, nil
+	return struct{}{}, a.delete(ctx, in)
 }
 
 // MayDelete says why a backup must stay, or "". The backups are all of one region. It is the one rule about deleting

@@ -135,6 +135,8 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.RDS.ListRDSBackups,
 		s.RDS.CopyRDSClusterSnapshot,
 		s.RDS.DeleteRDSBackup,
+		s.RDS.ListRDSRunSnapshots,
+		s.RDS.DeleteRDSRunSnapshot,
 		s.RDSCopies.RestoreRDSCluster,
 		s.RDSCopies.AwaitRDSCluster,
 		s.RDSCopies.AddRDSInstance,

@@ -17,7 +17,8 @@ import (
 // Backup (バックアップ運用, row 7) keeps the operated system's data restorable. It does one of three things, each of
 // which has a schedule of its own in system.yaml:
 //
-//   - backup: snapshot, copy into the DR region, deletion of backups that are past their retention. Daily, and before 8, 11, 16.
+//   - backup: snapshot, copy into the DR region, deletion of backups that are past their retention, and of the snapshots that
+//     other runs took before a change. Daily, and before 8, 11, 16.
 //   - check: is there a good backup of the last 24 hours in both regions? If not, the alarm list gets a mail. It is a run of
 //     its own because a backup that never started cannot raise an alarm.
 //   - restore-test: the newest backup is restored into a cluster of its own, its rows are counted, the time is measured, and
@@ -103,6 +104,7 @@ type backupRun struct {
 	taken   activities.SnapshotResult
 	copied  activities.SnapshotResult
 	expired map[string][]activities.Backup // by region, as planned
+	before  []activities.Backup            // snapshots that runs took before a change, past their retention, as planned
 	result  BackupResult
 }
 
@@ -226,6 +228,9 @@ func (b *backupRun) plan(ctx workflow.Context) ([]plan.Change, error) {
 			if changes, err = appendDeletion(changes, old, "保存期間を過ぎたバックアップの削除 · Delete a backup past its retention: "); err != nil {
 				return nil, err
 			}
+		}
+		if changes, err = b.planRunSnapshots(ctx, changes, region, list.Backups); err != nil {
+			return nil, err
 		}
 		for _, d := range b.in.Delete {
 			if d.Region != region {

@@ -110,7 +110,7 @@ func (b *backupRun) expire() runbook.StepSpec {
 					b.result.Expired = appendOnce(b.result.Expired, gone)
 				}
 			}
-			return nil
+			return b.removeRunSnapshots(ctx)
 		},
 		SkipIf: "an old backup may stay until the next run",
 	}

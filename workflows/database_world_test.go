@@ -14,6 +14,7 @@ type vault struct {
 	*world
 	backups  map[string][]activities.Backup // by region
 	clusters []string                       // temporary ones that are there
+	before   []activities.Backup            // snapshots that runs took before a change
 	rows     activities.RowsCompared
 	found    int // rows that a repair touches
 }
@@ -25,7 +26,7 @@ func withVault(w *world) *vault {
 	target := func(requester, operator string) system.DatabaseTarget {
 		return system.DatabaseTarget{
 			SystemID: "test", Environment: "development", Requester: requester, Operator: operator, Cluster: "db", Region: home, DRRegion: dr,
-			Prefix: "backup", KeepAtLeast: 2, KeepDays: 35, MaxAge: 24 * time.Hour, AlarmList: "managers", DRKMSKey: "key", Restored: "restored",
+			Prefix: "backup", KeepAtLeast: 2, KeepDays: 35, MaxAge: 24 * time.Hour, AlarmList: "managers", DRKMSKey: "key", Restored: "restored", RunSnapshotDays: 14,
 		}
 	}
 	stub(w, "ResolveDatabase", func(r system.DatabaseRequest) (system.DatabaseTarget, error) {
@@ -55,6 +56,13 @@ func withVault(w *world) *vault {
 		list := slices.Clone(v.backups[in.Region])
 		slices.SortFunc(list, func(x, y activities.Backup) int { return y.TakenAt.Compare(x.TakenAt) })
 		return activities.BackupList{Backups: list}, nil
+	})
+	stub(w, "ListRDSRunSnapshots", func(activities.Backups) (activities.BackupList, error) {
+		return activities.BackupList{Backups: v.before}, nil
+	})
+	stub(w, "DeleteRDSRunSnapshot", func(in activities.BackupDeletion) (struct{}, error) {
+		w.calls = append(w.calls, "DeleteRDSRunSnapshot:"+in.Region+"/"+in.ID)
+		return struct{}{}, nil
 	})
 	stub(w, "CopyRDSClusterSnapshot", func(in activities.SnapshotCopy) (activities.SnapshotResult, error) {
 		w.calls = append(w.calls, "CopyRDSClusterSnapshot:"+in.Region)

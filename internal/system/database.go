@@ -1,6 +1,7 @@
 package system
 
 import (
+	"cmp"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -17,6 +18,10 @@ type DatabaseBackup struct {
 	AlarmList   string   `yaml:"alarmList"`
 	DRKMSKey    string   `yaml:"drKmsKey"` // key of the DR region, for the copies
 }
+
+// DefaultRunSnapshotDays is how long snapshots that runs took before a change stay. RDS allows 100 manual snapshots in a region,
+// and the backups share that number.
+const DefaultRunSnapshotDays = 14
 
 // DatabaseRestore says what a temporary cluster needs: AWS restores one without instances and in the default security group.
 type DatabaseRestore struct {
@@ -59,6 +64,8 @@ type DatabaseTarget struct {
 	AlarmList   string        `json:"alarmList"`
 	DRKMSKey    string        `json:"drKmsKey"`
 	Restored    string        `json:"restored"` // prefix of temporary clusters
+
+	RunSnapshotDays int `json:"runSnapshotDays"` // for snapshots that runs took before a change; 0 in runs of before: they stay
 }
 
 // ResolveDatabase turns a request into what it means, or says why not (*OutageRefused).
@@ -81,7 +88,7 @@ func (s *System) ResolveDatabase(req DatabaseRequest) (DatabaseTarget, error) {
 		SystemID: s.ID, Environment: s.Environment, Requester: requester.ID, Operator: operator.ID,
 		Cluster: s.Database.Cluster, Region: s.AWS.Region, DRRegion: s.AWS.DRRegion,
 		Prefix: b.Prefix, KeepAtLeast: b.KeepAtLeast, KeepDays: s.Retention.SnapshotDays, MaxAge: b.MaxAge.D(), AlarmList: b.AlarmList, DRKMSKey: b.DRKMSKey,
-		Restored: s.Database.Restore.Prefix,
+		Restored: s.Database.Restore.Prefix, RunSnapshotDays: cmp.Or(s.Retention.RunSnapshotDays, DefaultRunSnapshotDays),
 	}, nil
 }
 

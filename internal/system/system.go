@@ -226,6 +226,8 @@ type BusinessHours struct {
 type Retention struct {
 	EvidenceYears int `yaml:"evidenceYears"`
 	SnapshotDays  int `yaml:"snapshotDays"`
+	// RunSnapshotDays is how long snapshots stay that runs took before they changed something; 0 means DefaultRunSnapshotDays.
+	RunSnapshotDays int `yaml:"runSnapshotDays"`
 }
 
 // Schedule starts a runbook by itself. Exactly one of Cron and BusinessDay is set.

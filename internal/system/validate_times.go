@@ -70,6 +70,9 @@ func (r *report) validateTimes(s *System) {
 	}
 	r.Number("retention.evidenceYears", s.Retention.EvidenceYears, 1, 100)
 	r.Number("retention.snapshotDays", s.Retention.SnapshotDays, 1, 3650)
+	if r.Has("retention.runSnapshotDays") {
+		r.Number("retention.runSnapshotDays", s.Retention.RunSnapshotDays, 1, 3650)
+	}
 }
 
 func (r *report) validateSchedules(s *System, known []string) {

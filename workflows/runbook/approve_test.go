@@ -65,7 +65,7 @@ func TestPlanOfAnotherSystemEnvironmentRunOrRunbookHasAnotherDigest(t *testing.T
 	for what, change := range map[string]func(*Run){
 		"system":      func(r *Run) { r.subject.System = "other" },
 		"environment": func(r *Run) { r.subject.Environment = "staging" },
-		"run":         func(r *Run) { r.status.operation = operation("other-workflow", "first") },
+		"run":         func(r *Run) { r.status.operation = activities.OperationOf("other-workflow", "first") },
 		"runbook":     func(r *Run) { r.spec.Name = "Other" },
 	} {
 		require.NotEqual(t, same, digest(change), what)

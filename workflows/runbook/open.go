@@ -1,8 +1,6 @@
 package runbook
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"strings"
 	"time"
@@ -10,6 +8,8 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
+
+	"tejun/activities"
 )
 
 // Validator checks an input by itself, without the operated system.
@@ -25,7 +25,7 @@ func Open(ctx workflow.Context, spec Spec, raw converter.RawValue, in Validator)
 		Runbook: spec.Name, Row: spec.Row, Title: spec.Title,
 		State: Planning, Says: "checks the input", StartedAt: info.WorkflowStartTime.UTC(),
 		About: []Fact{}, Steps: []Step{}, Approvals: []Answered{}, Holds: []Hold{},
-		operation: operation(info.WorkflowExecution.ID, info.FirstRunID),
+		operation: activities.OperationOf(info.WorkflowExecution.ID, info.FirstRunID),
 	}
 	err := workflow.SetQueryHandlerWithOptions(ctx, "status", func() (Status, error) { return r.status, nil },
 		workflow.QueryHandlerOptions{Description: "State, steps, plan, approvals, what the run waits for and who can answer."})
@@ -58,12 +58,6 @@ func Open(ctx workflow.Context, spec Spec, raw converter.RawValue, in Validator)
 func (r *Run) refuse(ctx workflow.Context, why string) error {
 	r.say(ctx, Failed, why)
 	return End(ErrInvalidInput, "%s", why)
-}
-
-// operation is the stable key of a run's effects: 12 hex digits.
-func operation(workflowID, firstRunID string) string {
-	sum := sha256.Sum256([]byte(workflowID + "\x00" + firstRunID))
-	return hex.EncodeToString(sum[:6])
 }
 
 // Finish is the end of every runbook, whatever became of its work: the way back, then Close.

@@ -7,6 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
+
+	"tejun/activities"
 )
 
 func TestBadInputEndsTheRunBeforeAnything(t *testing.T) {
@@ -75,12 +77,12 @@ func TestOpenRunAnswersWhatItIs(t *testing.T) {
 }
 
 func TestOperationIsStableForARunAndItsResets(t *testing.T) {
-	one := operation("outage", "first-run")
+	one := activities.OperationOf("outage", "first-run")
 	require.Regexp(t, regexp.MustCompile(`^[0-9a-f]{12}$`), one)
-	require.Equal(t, one, operation("outage", "first-run"))
-	require.NotEqual(t, one, operation("outage", "second-run"), "a new run under an old workflow ID")
-	require.NotEqual(t, one, operation("outage-2", "first-run"))
-	require.NotEqual(t, operation("ab", "c"), operation("a", "bc"))
+	require.Equal(t, one, activities.OperationOf("outage", "first-run"))
+	require.NotEqual(t, one, activities.OperationOf("outage", "second-run"), "a new run under an old workflow ID")
+	require.NotEqual(t, one, activities.OperationOf("outage-2", "first-run"))
+	require.NotEqual(t, activities.OperationOf("ab", "c"), activities.OperationOf("a", "bc"))
 }
 
 func reserving(end error) func(workflow.Context, *Run) error {
