@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
@@ -39,6 +41,19 @@ type RowComparison struct {
 	BackupOperation string `json:"backupOperation"` // of the run that took the backup
 }
 
+// The verdicts on a table of a restored copy. The last four count as differences.
+const (
+	RowsSame       = "same"
+	RowsMoving     = "moving"      // it was written to while the backup was taken, so its number cannot be told
+	RowsNew        = "new"         // it was made while the backup was taken
+	RowsDropped    = "dropped"     // it was dropped while the backup was taken
+	RowsNotCounted = "not counted" // there is nothing to compare with
+	RowsMissing    = "missing"     // it was there before and after, and the copy does not have it
+	RowsEmpty      = "empty"       // it had rows before and after, and the copy has none of them
+	RowsUnknown    = "unknown"     // only the copy has it
+	RowsDiffer     = "differs"
+)
+
 // RowsCompared is what was found. Tables that were written to while the backup was taken cannot be compared exactly and say so.
 type RowsCompared struct {
 	Tables  []TableCompared `json:"tables"`
@@ -52,7 +67,7 @@ type TableCompared struct {
 	Before   int64  `json:"before"`
 	After    int64  `json:"after"`
 	Restored int64  `json:"restored"`
-	Verdict  string `json:"verdict"` // "same", "moving", "differs", "not counted"
+	Verdict  string `json:"verdict"` // one of the verdicts
 }
 
 // operatedStore is what these activities need of the records.
@@ -221,19 +236,60 @@ func compareRows(before, after, restored []TableRows) RowsCompared {
 		line(t.Table).Restored = t.Rows
 	}
 	for i := range out.Tables {
-		switch t := &out.Tables[i]; {
-		case out.Unknown != "":
-			t.Verdict = "not counted"
-		case t.Before != t.After:
-			t.Verdict = "moving"
-		case t.Before == t.Restored:
-			t.Verdict = "same"
-		default:
-			t.Verdict = "differs"
+		t := &out.Tables[i]
+		if t.Verdict = RowsNotCounted; out.Unknown == "" {
+			t.Verdict = t.verdict()
+		}
+		if t.Wrong() {
 			out.Differs++
 		}
 	}
 	return out
+}
+
+// Wrong tells whether the copy is not as it must be.
+func (t TableCompared) Wrong() bool {
+	return slices.Contains([]string{RowsMissing, RowsEmpty, RowsUnknown, RowsDiffer}, t.Verdict)
+}
+
+// verdict says what the three numbers mean.
+func (t TableCompared) verdict() string {
+	switch before, after, restored := t.Before, t.After, t.Restored; {
+	case before < 0 && after < 0:
+		return RowsUnknown
+	case before < 0:
+		return RowsNew
+	case after < 0:
+		return RowsDropped
+	case restored < 0:
+		return RowsMissing
+	case before == after && restored == before:
+		return RowsSame
+	case restored == 0 && before > 0 && after > 0:
+		return RowsEmpty
+	case before != after:
+		return RowsMoving
+	}
+	return RowsDiffer
+}
+
+// Words says what is wrong with the tables, for people.
+func (r RowsCompared) Words() string {
+	var wrong []string
+	for _, t := range r.Tables {
+		if !t.Wrong() {
+			continue
+		}
+		switch t.Verdict {
+		case RowsMissing:
+			wrong = append(wrong, t.Table+" is missing")
+		case RowsUnknown:
+			wrong = append(wrong, fmt.Sprintf("%s is there with %d rows, and the source did not have it", t.Table, t.Restored))
+		default:
+			wrong = append(wrong, fmt.Sprintf("%s has %d rows; the source had %d before and %d after the backup", t.Table, t.Restored, t.Before, t.After))
+		}
+	}
+	return strings.Join(wrong, "; ")
 }
 
 func wordsOfError(err error) string {

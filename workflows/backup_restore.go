@@ -36,7 +36,7 @@ func (b *backupRun) restoreTest(ctx workflow.Context) error {
 }
 
 // compare counts the rows of the restored tables. A table that nobody wrote to while the backup was taken must have as many rows
-// as then.
+// as then, and none may be missing.
 func (b *backupRun) compare(restored *restoredCopy) runbook.StepSpec {
 	return runbook.StepSpec{
 		Name: "compare", Title: "件数の照合 · Count the rows and compare them with the source at the time of the backup",
@@ -49,7 +49,7 @@ func (b *backupRun) compare(restored *restoredCopy) runbook.StepSpec {
 			}
 			b.result.Rows = &rows
 			if rows.Differs > 0 {
-				return runbook.End(runbook.ErrRefused, "%d table(s) of the restored copy have another number of rows than the source had around the backup: see the rows in the run's evidence", rows.Differs)
+				return runbook.End(runbook.ErrRefused, "%d table(s) of the restored copy are not as the source had them around the backup: %s", rows.Differs, rows.Words())
 			}
 			return nil
 		},
