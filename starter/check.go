@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/spf13/cobra"
 
+	"tejun/internal/operated"
 	"tejun/internal/preflight"
 	"tejun/internal/sandbox"
 	"tejun/internal/system"
@@ -21,7 +22,8 @@ func (a *app) checkCommand() *cobra.Command {
 		Short: "Check AWS against system.yaml: is everything there, is every call permitted?",
 		Long: `Checks, without changing anything, that every resource that system.yaml names exists and is fit for use, and that the
 caller's role may make every call that the runbooks make (IAM is asked to simulate them). Prints what is missing and how
-to mend it.
+to mend it. Of data loads it checks the declarations, the buckets, the hosts, and, where TEJUN_OPERATED_DATABASE_URL names the
+operated system's database as it does for the worker, the rights on the tables.
 
 Exit code 0: all is well. 1: something is missing, or could not be looked up.`,
 		Example: "  starter check\n  starter check --all\n  starter check --aws real --system system.yaml --json",
@@ -49,7 +51,12 @@ func (a *app) check(ctx context.Context, all bool) error {
 	if !a.json {
 		a.printf("%s on %s\n", where.System, where2)
 	}
-	report := preflight.Run(ctx, cfg, sys)
+	data, err := operated.Open(where.Operated)
+	if err != nil {
+		return usage("%s: %w", operated.Variable, err)
+	}
+	defer data.Close()
+	report := preflight.Run(ctx, cfg, sys, data)
 	return a.printReport(report, all)
 }
 
@@ -84,7 +91,7 @@ func (a *app) printReport(r preflight.Report, all bool) error {
 		if r.Caller != "" {
 			a.printf("as %s\n\n", r.Caller)
 		}
-		colours := map[preflight.State]string{preflight.OK: green, preflight.Unknown: yellow}
+		colours := map[preflight.State]string{preflight.OK: green, preflight.Unknown: yellow, preflight.Skipped: yellow}
 		for _, f := range r.Findings {
 			if f.State == preflight.OK && !all {
 				continue

@@ -118,7 +118,7 @@ func TestCheckNamesWhatIsMissingAndDenied(t *testing.T) {
 		found[f.Resource] = f.State
 		assert.NotEmpty(t, f.Mend)
 	}
-	assert.Equal(t, map[string]preflight.State{"gzs-api-4xx": preflight.Missing, "ecs:UpdateService": preflight.Denied}, found)
+	assert.Equal(t, map[string]preflight.State{"gzs-api-4xx": preflight.Missing, "ecs:UpdateService": preflight.Denied, "datasets": preflight.Wrong}, found, "the datasets stayed behind")
 
 	_, out, _ = c.run(t, "check")
 	assert.Contains(t, out, "mend: create it, or take it out of alarms")

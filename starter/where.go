@@ -13,6 +13,8 @@ import (
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
+
+	"tejun/internal/operated"
 )
 
 // addresses is where everything is. An empty field means that it is not known.
@@ -22,6 +24,7 @@ type addresses struct {
 	Postgres string
 	AWS      string // "sandbox:DIR" or "real"
 	System   string
+	Operated string      // the operated system's database
 	Dev      *devPointer // the `worker dev` that the addresses come from, nil if none
 }
 
@@ -34,8 +37,9 @@ type devPointer struct {
 	Postgres string `json:"postgres"`
 	Metrics  string `json:"metrics"`
 	State    string `json:"state"`
-	Sandbox  string `json:"sandbox"` // folder
-	System   string `json:"system"`  // file
+	Sandbox  string `json:"sandbox"`  // folder
+	System   string `json:"system"`   // file
+	Database string `json:"database"` // of the operated system
 	PID      int    `json:"pid"`
 }
 
@@ -66,6 +70,7 @@ func (a *app) locate() (*addresses, error) {
 	w.UI = strings.TrimRight(a.first("", "TEJUN_UI_URL", dev.UI), "/")
 	w.Postgres = a.first(a.database, "TEJUN_DATABASE_URL", dev.Postgres)
 	w.AWS = a.first(a.aws, "TEJUN_AWS", sandbox)
+	w.Operated = a.first("", operated.Variable, dev.Database)
 	w.System = a.first(a.system, "TEJUN_SYSTEM", dev.System)
 	if w.System == "" {
 		w.System = firstFile("system.yaml", filepath.Join("examples", "system.yaml"))

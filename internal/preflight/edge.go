@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	cftypes "github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 )
@@ -84,15 +83,7 @@ func originOf(config *cftypes.DistributionConfig, id string) string {
 }
 
 func (c *checker) bucket(ctx context.Context) {
-	bucket := c.sys.Maintenance.Bucket
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	_, err := s3.NewFromConfig(c.cfg).HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &bucket})
-	if err != nil {
-		c.failed(err, "s3", bucket, "s3:ListBucket on the bucket")
-		return
-	}
-	c.ok("s3", bucket)
+	c.head(ctx, c.sys.Maintenance.Bucket)
 }
 
 // webACL: there, and the maintenance rule's priority is free and before all others.

@@ -11,6 +11,7 @@ import (
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"tejun/internal/dataset"
 	"tejun/internal/system"
 )
 
@@ -72,7 +73,16 @@ func databaseGrants(sys *system.System) []grant {
 	}
 	var grants []grant
 	home, cluster := sys.AWS.Region, arn(sys.AWS.Region, "cluster:"+sys.Database.Cluster)
+	before := []string{arn(home, "cluster-snapshot:"+sys.Database.SnapshotPrefix+"-*")} // snapshots that runs take before a change
+	if sys.Repairs.Bucket != "" {
+		before = append(before, arn(home, "cluster-snapshot:tejun-repair-*"))
+	}
+	if sys.Loads.Datasets != "" {
+		before = append(before, arn(home, "cluster-snapshot:tejun-load-*"))
+	}
+	grants = append(grants, grant{[]string{"rds:CreateDBClusterSnapshot", "rds:AddTagsToResource"}, before})
 	if prefix := sys.Database.Backup.Prefix; prefix != "" {
+		grants = append(grants, grant{[]string{"rds:DeleteDBClusterSnapshot"}, before})
 		snapshots := []string{arn(home, "cluster-snapshot:"+prefix+"-*"), arn(sys.AWS.DRRegion, "cluster-snapshot:"+prefix+"-*")}
 		grants = append(grants,
 			grant{[]string{"rds:CreateDBClusterSnapshot", "rds:AddTagsToResource", "rds:DeleteDBClusterSnapshot", "rds:CopyDBClusterSnapshot"}, snapshots},
@@ -128,7 +138,7 @@ func (c *checker) principal(ctx context.Context, client *iam.Client) (string, er
 
 // permissions asks IAM's simulator about every call. It knows identity policies and boundaries; a policy on the resource
 // or of the organisation can still refuse.
-func (c *checker) permissions(ctx context.Context) {
+func (c *checker) permissions(ctx context.Context, datasets []*dataset.Dataset) {
 	if strings.HasSuffix(c.report.Caller, ":root") {
 		c.bad(Wrong, "permission", "root", "the caller is the account's root user, which may do everything", "use a role with just the permissions that are needed")
 		return
@@ -141,7 +151,7 @@ func (c *checker) permissions(ctx context.Context) {
 		c.failed(err, "permission", "caller", "iam:GetRole on the caller's own role")
 		return
 	}
-	for _, g := range needed(c.sys, c.passed) {
+	for _, g := range append(needed(c.sys, c.passed), loadGrants(c.sys, datasets)...) {
 		if len(g.resources) > 0 {
 			c.simulate(ctx, client, source, g)
 		}

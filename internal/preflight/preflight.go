@@ -7,20 +7,24 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/jackc/pgx/v5"
 
+	"tejun/internal/operated"
 	"tejun/internal/system"
 )
 
 // State is what a check found.
 type State string
 
-// The states. Only OK lets a runbook rely on it; Unknown means that it could not be looked up.
+// The states. Only OK lets a runbook rely on it; Unknown means that it could not be looked up, and Skipped that it cannot be from
+// here, which by itself is no problem.
 const (
 	OK      State = "ok"
 	Missing State = "missing"
 	Wrong   State = "wrong"
 	Denied  State = "denied"
 	Unknown State = "unknown"
+	Skipped State = "skipped"
 )
 
 // Finding is one thing that was checked.
@@ -32,7 +36,7 @@ type Finding struct {
 	Mend     string `json:"mend"`    // what to do about it
 }
 
-// Report is all findings, in the order of system.yaml, permissions last.
+// Report is all findings, in the order of system.yaml, data loads and permissions last.
 type Report struct {
 	Account  string    `json:"account"` // account of the caller, "" if unknown
 	Caller   string    `json:"caller"`  // ARN
@@ -47,7 +51,7 @@ func (r Report) Good() bool { return len(r.Problems()) == 0 }
 func (r Report) Problems() []Finding {
 	var out []Finding
 	for _, f := range r.Findings {
-		if f.State != OK {
+		if f.State != OK && f.State != Skipped {
 			out = append(out, f)
 		}
 	}
@@ -64,15 +68,22 @@ const callTimeout = 20 * time.Second
 type checker struct {
 	cfg    aws.Config
 	sys    *system.System
+	data   *operated.Database
 	report Report
 	passed []string // roles that the jobs hand to their targets
 }
 
-// Run makes every check and reports all it finds; one failure does not hide the next. The region is the system's.
-func Run(ctx context.Context, cfg aws.Config, sys *system.System) Report {
+// database is what is asked of the operated system's database.
+type database interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// Run makes every check and reports all it finds; one failure does not hide the next. The region is the system's. data is the
+// operated system's database; nil skips what only it can tell.
+func Run(ctx context.Context, cfg aws.Config, sys *system.System, data *operated.Database) Report {
 	cfg = cfg.Copy()
 	cfg.Region = sys.AWS.Region
-	c := &checker{cfg: cfg, sys: sys, report: Report{Region: cfg.Region}}
+	c := &checker{cfg: cfg, sys: sys, data: data, report: Report{Region: cfg.Region}}
 	if !c.identity(ctx) {
 		return c.report // without credentials every other check would repeat the same sentence
 	}
@@ -85,7 +96,9 @@ func Run(ctx context.Context, cfg aws.Config, sys *system.System) Report {
 	c.alarms(ctx)
 	c.jobs(ctx)
 	c.mail(ctx)
-	c.permissions(ctx)
+	datasets := c.loads(ctx)
+	c.tables(ctx, datasets)
+	c.permissions(ctx, datasets)
 	return c.report
 }
 

@@ -31,7 +31,7 @@ func seeded(t *testing.T) (*sandbox.Sandbox, aws.Config, func() *system.System) 
 
 func TestASeededSandboxIsAsDescribed(t *testing.T) {
 	_, cfg, load := seeded(t)
-	report := Run(t.Context(), cfg, load())
+	report := Run(t.Context(), cfg, load(), nil)
 	assert.True(t, report.Good(), "%+v", report.Problems())
 }
 
@@ -64,7 +64,7 @@ func TestWhatDiffersIsNamedWithARemedy(t *testing.T) {
 			sys := load()
 			c.change(sys)
 			var found []string
-			for _, f := range Run(t.Context(), cfg, sys).Problems() {
+			for _, f := range Run(t.Context(), cfg, sys, nil).Problems() {
 				found = append(found, string(f.State)+" "+f.Resource)
 				assert.NotEmpty(t, f.Problem)
 				assert.NotEmpty(t, f.Mend)
@@ -79,7 +79,7 @@ func TestDeniedCallsAreFoundBeforeARunNeedsThem(t *testing.T) {
 	require.NoError(t, box.AddFault(sandbox.Fault{Service: "sesv2", Operation: "SendEmail", Kind: sandbox.FaultDenied, Times: sandbox.Forever}))
 	require.NoError(t, box.AddFault(sandbox.Fault{Service: "rds", Operation: "DescribeDBClusters", Kind: sandbox.FaultDenied, Times: sandbox.Forever}))
 	found := map[string]State{}
-	for _, f := range Run(t.Context(), cfg, load()).Problems() {
+	for _, f := range Run(t.Context(), cfg, load(), nil).Problems() {
 		found[f.Resource] = f.State
 	}
 	assert.Equal(t, map[string]State{"ses:SendEmail": Denied, "gzs-infra-db": Denied, "rds:DescribeDBClusters": Denied}, found)
