@@ -8,7 +8,7 @@ import (
 )
 
 // apply writes what differs, and returns the checksum that the table must have then: the sum of its rows' hashes moves by
-// exactly those of the difference. "" means that no such sum was made, since the table held nothing before.
+// exactly those of the difference.
 func (c *comparison) apply(ctx context.Context, d Difference) (string, error) {
 	t := c.table
 	if !c.target.exists {
@@ -17,8 +17,12 @@ func (c *comparison) apply(ctx context.Context, d Difference) (string, error) {
 		}
 	}
 	if c.target.empty || t.hashed() {
-		_, err := c.tx.Exec(ctx, fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s s", t.sql(), t.list(""), t.list("s."), c.rows))
-		return "", wrap("put the rows into "+t.String(), err)
+		expected, err := c.expectAdded(ctx, d)
+		if err != nil {
+			return "", err
+		}
+		_, err = c.tx.Exec(ctx, fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s s", t.sql(), t.list(""), t.list("s."), c.rows))
+		return expected, wrap("put the rows into "+t.String(), err)
 	}
 	n := d.Counts
 	if n.New+n.Changed > 0 {

@@ -35,8 +35,9 @@ func TestATriggerThatChangesTheOutcomeIsAFinalAnswer(t *testing.T) {
 			"INSERT INTO t VALUES (9, 'z')",
 			"IF NEW.id = 1 THEN INSERT INTO t VALUES (100, 'x'); END IF; RETURN NEW;", "is there a trigger that puts in or takes out rows?",
 		},
-		"one row less": {"", "IF NEW.id = 1 THEN RETURN NULL; END IF; RETURN NEW;", "is there a trigger that puts in or takes out rows?"},
-		"other values": {"INSERT INTO t VALUES (9, 'z')", "NEW.v = 'x'; RETURN NEW;", "is there a trigger that changes them?"},
+		"one row less":                   {"", "IF NEW.id = 1 THEN RETURN NULL; END IF; RETURN NEW;", "is there a trigger that puts in or takes out rows?"},
+		"other values in an empty table": {"", "NEW.v = 'x'; RETURN NEW;", "is there a trigger that changes them?"},
+		"other values":                   {"INSERT INTO t VALUES (9, 'z')", "NEW.v = 'x'; RETURN NEW;", "is there a trigger that changes them?"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, pool := database(t)
@@ -57,4 +58,20 @@ func TestATriggerThatChangesTheOutcomeIsAFinalAnswer(t *testing.T) {
 			require.Equal(t, before, number(t, pool, "SELECT count(*) FROM t"))
 		})
 	}
+}
+
+// Rows without a key are only added; that others were added meanwhile shows before anything is.
+func TestATableWithoutAKeyIsComparedToo(t *testing.T) {
+	s, pool := database(t)
+	d := small(dataset.Append)
+	d.Key = nil
+	execSQL(t, pool, "CREATE TABLE t (id bigint NOT NULL, v text)", "INSERT INTO t VALUES (1, 'a')")
+	run, order := planned(t, s, d, "op", "1,a\n2,b\n")
+	execSQL(t, pool, "UPDATE t SET v = 'z'")
+	_, err := s.Import(t.Context(), Of(d), run, order)
+	require.ErrorIs(t, err, ErrDrifted)
+	execSQL(t, pool, "UPDATE t SET v = 'a'")
+	entry, err := s.Import(t.Context(), Of(d), run, order)
+	require.NoError(t, err)
+	require.EqualValues(t, 3, entry.Rows)
 }

@@ -67,3 +67,23 @@ func TestALoadThatStartsLeavesWhatOtherRunsWaitWith(t *testing.T) {
 	_, err = try(m.bench, m.set.DataLoads.CompareStagedRows, dead)
 	requireType(t, err, NotStaged)
 }
+
+// A table that was filled anew is compared by its values, too.
+func TestATableThatWasChangedAfterTheLoadIsFound(t *testing.T) {
+	m := declared(t, "filled")
+	in := m.load("filled")
+	must(m.bench, m.set.DataLoads.StageDataFile, in)
+	does := must(m.bench, m.set.DataLoads.CompareStagedRows, in)
+	entry := must(m.bench, m.set.DataLoads.ImportStagedRows, LoadImport{DataLoad: in, Source: "test", Expect: does.Counts})
+	require.Equal(t, load.Swap, entry.Method)
+	check := LoadCheck{DataLoad: in, Rows: entry.Rows, Checksum: entry.Checksum}
+	must(m.bench, m.set.DataLoads.CheckLoadedRows, check)
+	m.exec("UPDATE public.filled SET v = 'x' WHERE id = 1")
+	_, err := try(m.bench, m.set.DataLoads.CheckLoadedRows, check)
+	requireType(t, err, Drifted)
+	require.ErrorContains(t, err, "other values")
+	m.exec("DELETE FROM public.filled WHERE id = 1")
+	_, err = try(m.bench, m.set.DataLoads.CheckLoadedRows, check)
+	requireType(t, err, Drifted)
+	require.ErrorContains(t, err, "1 rows; the load has left 2")
+}
