@@ -1,16 +1,19 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
 	"tejun/internal/dataset"
 	"tejun/internal/dataset/infer"
+	"tejun/internal/operated"
 	"tejun/internal/strictyaml"
 )
 
@@ -51,15 +54,25 @@ Exit code 0: all is well. 2: something is wrong in a declaration.`,
 		Example: "  starter dataset check\n  starter dataset check examples/datasets/postal-codes.yaml --json",
 		RunE:    func(_ *cobra.Command, args []string) error { return a.checkDatasets(dir, args) },
 	})
+	var databaseURL string
 	sql := &cobra.Command{
 		Use:   "sql FILE",
-		Short: "Print the SQL that makes a dataset's table",
-		Long: `Prints the statements that make the table of a declaration, with its key and comments, as one transaction for psql. Nothing is
-run.`,
-		Example: "  starter dataset sql examples/datasets/postal-codes.yaml\n  starter dataset sql examples/datasets/postal-codes.yaml | psql \"$DSN\"",
+		Short: "Print the SQL that makes a dataset's table, or brings the one that is there to the declaration",
+		Long: `Prints the statements that make the table of a declaration, with its key and comments, as one transaction for psql. Where the
+operated system's database is known the table that is there is looked at, and the statements are those that bring it to the declaration:
+columns are added and widened, and the key and the rules on missing values follow where the rows obey them. What would lose data is
+refused with a reason.
+
+Nothing is run: a load never changes a table. An operator runs the script in an agreed setting change.
+
+Exit code 2: the declaration is wrong. 3: the table cannot be brought there without losing something.`,
+		Example: "  starter dataset sql examples/datasets/postal-codes.yaml\n  starter dataset sql examples/datasets/postal-codes.yaml --database-url \"$DSN\" | psql \"$DSN\"",
 		Args:    exactArgs(1, "a declaration"),
-		RunE:    func(_ *cobra.Command, args []string) error { return a.datasetSQL(args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.datasetSQL(cmd.Context(), args[0], databaseURL)
+		},
 	}
+	sql.Flags().StringVar(&databaseURL, "database-url", "", "the operated system's database (env "+operated.Variable+", or that of the `worker dev` that runs)")
 	return group(&cobra.Command{
 		Use:   "dataset",
 		Short: "Declare the files that are loaded into the database",
@@ -231,14 +244,56 @@ func problemsOf(err error) []problem {
 	return list
 }
 
-func (a *app) datasetSQL(file string) error {
+func (a *app) datasetSQL(ctx context.Context, file, databaseURL string) error {
 	d, err := dataset.Load(file)
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	if a.json {
-		return a.printJSON(dataset.Migration{Table: d.Table, Create: true, Statements: d.DDL(), Changes: []string{"make the table " + d.Table}})
+	m := dataset.Migration{Table: d.Table, Create: true, Statements: d.DDL(), Changes: []string{"make the table " + d.Table}}
+	if databaseURL == "" {
+		where, err := a.locate()
+		if err != nil {
+			return err
+		}
+		databaseURL = where.Operated
 	}
-	a.printf("%s", dataset.SQL(d.DDL()))
+	if databaseURL != "" {
+		if m, err = a.migration(ctx, d, databaseURL); err != nil {
+			return err
+		}
+	}
+	if a.json {
+		return a.printJSON(m)
+	}
+	for _, change := range m.Changes {
+		a.printf("-- %s\n", oneLine(change))
+	}
+	a.printf("%s", dataset.SQL(m.Statements))
 	return nil
+}
+
+// migration compares the table that is there with the declaration. It reads only.
+func (a *app) migration(ctx context.Context, d *dataset.Dataset, databaseURL string) (m dataset.Migration, err error) {
+	data, err := operated.Open(databaseURL)
+	if err != nil {
+		return m, usage("the operated system's database: %w", err)
+	}
+	defer data.Close()
+	pool, err := data.Pool(ctx)
+	if err != nil {
+		return m, err
+	}
+	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		m, err = d.PlanMigration(ctx, tx)
+		return err
+	})
+	var lossy *dataset.MigrationError
+	if errors.As(err, &lossy) {
+		return m, refused("%w", err)
+	}
+	if err != nil {
+		return m, fmt.Errorf("compare %s with its declaration: %w", d.Table, err)
+	}
+	m.Changes = append([]string{}, m.Changes...)
+	return m, nil
 }

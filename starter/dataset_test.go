@@ -1,16 +1,19 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"tejun/internal/dataset"
 	"tejun/internal/dataset/infer"
+	"tejun/internal/devserver"
 )
 
 func TestDatasetsAreListedAndChecked(t *testing.T) {
@@ -66,4 +69,47 @@ func TestAProposalCanBeCheckedAndIsNeverWrittenOver(t *testing.T) {
 	code, _, problem = newCLI(t).run(t, "dataset", "infer", csv, "--out", to)
 	assert.Equal(t, exitRefused, code)
 	assert.Contains(t, problem, "is there already")
+}
+
+// The statements bring the table that is there to the declaration, and nothing is run.
+func TestTheSQLOfATableThatIsThereChangesIt(t *testing.T) {
+	server, err := devserver.StartDatabase(t.Context(), devserver.PostgresOptions{Dir: t.TempDir(), Tests: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, server.Stop()) })
+	conn, err := pgx.Connect(t.Context(), server.DSN())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	exec := func(sql string) {
+		_, err := conn.Exec(t.Context(), sql)
+		require.NoError(t, err)
+	}
+	file := "../examples/datasets/postal-codes.yaml"
+	ask := func(args ...string) dataset.Migration {
+		c := newCLI(t)
+		c.env["TEJUN_OPERATED_DATABASE_URL"] = server.DSN()
+		code, out, problem := c.run(t, append([]string{"dataset", "sql", "--json"}, args...)...)
+		require.Equal(t, 0, code, problem)
+		return jsonOf[dataset.Migration](t, out)
+	}
+	m := ask(file)
+	require.True(t, m.Create)
+	for _, sql := range m.Statements {
+		exec(sql)
+	}
+	require.Empty(t, ask(file).Statements)
+
+	exec("ALTER TABLE public.postal_codes DROP COLUMN prefecture")
+	_, out, _ := newCLI(t).run(t, "dataset", "sql", file, "--database-url", server.DSN())
+	require.Contains(t, out, "-- add prefecture (text)\nBEGIN;\n\nALTER TABLE \"public\".\"postal_codes\" ADD COLUMN \"prefecture\" text")
+	require.Len(t, ask(file).Changes, 1, "nothing was run")
+	exec(dataset.SQL(ask(file).Statements))
+	require.Empty(t, ask(file).Statements)
+
+	exec("ALTER TABLE public.postal_codes ADD COLUMN by_hand text")
+	code, _, problem := newCLI(t).run(t, "dataset", "sql", file, "--database-url", server.DSN())
+	require.Equal(t, exitRefused, code)
+	require.Contains(t, problem, "the column by_hand is in the table and not in the declaration")
+	code, _, problem = newCLI(t).run(t, "dataset", "sql", file, "--database-url", "host=x")
+	require.Equal(t, exitUsage, code)
+	require.NotContains(t, problem, "host=x")
 }

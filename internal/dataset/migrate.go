@@ -36,7 +36,8 @@ type found struct {
 	Generated  bool
 }
 
-// PlanMigration compares a table with its declaration and says how to bring it there, without changing anything. Columns are
+// PlanMigration compares a table with its declaration and says how to bring it there, without changing anything: an operator runs
+// the statements (SQL writes them as a script), since no load ever changes a table. Columns are
 // added and widened, and rules on missing values and the key follow the declaration where the rows obey them. Whatever would
 // lose data is a *MigrationError.
 func (d *Dataset) PlanMigration(ctx context.Context, tx pgx.Tx) (Migration, error) {
@@ -63,47 +64,6 @@ func (d *Dataset) PlanMigration(ctx context.Context, tx pgx.Tx) (Migration, erro
 		m.Statements = append(m.Statements, d.comments(p.added)...)
 	}
 	return m, nil
-}
-
-// Migrate makes or changes the table, all of it or nothing, and says what was done. Calling it again does nothing.
-func (d *Dataset) Migrate(ctx context.Context, conn *pgx.Conn) (m Migration, err error) {
-	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		// Two that make the same table wait for each other; readers of a table are not kept waiting for long.
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('tejun dataset'), hashtext($1))`, d.Table); err != nil {
-			return fmt.Errorf("lock %s: %w", d.Table, err)
-		}
-		if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '30s'`); err != nil {
-			return fmt.Errorf("lock %s: %w", d.Table, err)
-		}
-		if err := d.lockTable(ctx, tx); err != nil {
-			return err
-		}
-		if m, err = d.PlanMigration(ctx, tx); err != nil {
-			return err
-		}
-		for _, sql := range m.Statements {
-			if _, err := tx.Exec(ctx, sql); err != nil {
-				return fmt.Errorf("change %s (%s): %w", d.Table, strings.SplitN(sql, "\n", 2)[0], err)
-			}
-		}
-		return nil
-	})
-	return m, err
-}
-
-// lockTable keeps others from writing while what is in the table is looked at.
-func (d *Dataset) lockTable(ctx context.Context, tx pgx.Tx) error {
-	var exists bool
-	if err := tx.QueryRow(ctx, `SELECT to_regclass($1) IS NOT NULL`, d.sqlName()).Scan(&exists); err != nil {
-		return fmt.Errorf("look for %s: %w", d.Table, err)
-	}
-	if !exists {
-		return nil
-	}
-	if _, err := tx.Exec(ctx, "LOCK TABLE "+d.sqlName()+" IN SHARE ROW EXCLUSIVE MODE"); err != nil {
-		return fmt.Errorf("lock %s: %w", d.Table, err)
-	}
-	return nil
 }
 
 // look reads the columns and the primary key; no columns mean that there is no table.
@@ -259,16 +219,19 @@ func (p *planner) compareKey(ctx context.Context, tx pgx.Tx, columns []found, ke
 		p.refuse("the key is (%s) and foreign keys of other tables rely on it: keep it in the declaration", strings.Join(have, ", "))
 		return nil
 	}
-	for _, name := range p.d.Key {
-		if !slices.ContainsFunc(columns, func(c found) bool { return c.Name == name }) {
-			if rows, err := p.count(ctx, tx, "true LIMIT 1"); err != nil || rows == 0 {
-				return err
-			}
-			p.refuse("the key has the column %s, which is not in the table yet: add it, load a file, then make it part of the key", name)
+	at := slices.IndexFunc(p.d.Key, func(name string) bool {
+		return !slices.ContainsFunc(columns, func(c found) bool { return c.Name == name })
+	})
+	if at >= 0 {
+		rows, err := p.count(ctx, tx, "true LIMIT 1")
+		if err != nil {
+			return err
+		}
+		if rows > 0 {
+			p.refuse("the key has the column %s, which is not in the table yet: add it, load a file, then make it part of the key", p.d.Key[at])
 			return nil
 		}
-	}
-	if len(p.d.Key) > 0 {
+	} else if len(p.d.Key) > 0 {
 		var twice int64
 		err := tx.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FROM (SELECT FROM %s GROUP BY %s HAVING count(*) > 1) k", p.d.sqlName(), quoteAll(p.d.Key))).Scan(&twice)
 		if err != nil {
