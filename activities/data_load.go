@@ -65,9 +65,6 @@ type LoadCheck struct {
 // stays however long that takes; see sweep.
 const leftovers = 7 * 24 * time.Hour
 
-// progressEvery is how often a load heartbeats how far it is.
-const progressEvery = time.Second
-
 // DataLoads loads files into the operated system's database.
 type DataLoads struct {
 	operated *Operated
@@ -137,7 +134,7 @@ func (a *DataLoads) StageDataFile(ctx context.Context, in DataLoad) (FileStaged,
 	}
 	defer func() { _ = stream.Close() }() // it is closed already, unless the staging never came to it
 	guess := stream.Length / 64           // rows are rarely shorter
-	staged, err := o.store.Stage(ctx, o.table, o.run, guess, load.From(o.dataset, stream, progress(ctx, begun)))
+	staged, err := o.store.Stage(ctx, o.table, o.run, guess, reading(ctx, o.dataset, stream))
 	if err != nil {
 		return FileStaged{}, loadError(err, "stage the file "+in.File)
 	}
@@ -193,24 +190,13 @@ func (a *DataLoads) fetch(ctx context.Context, o opened, in DataLoad) (*fetch.St
 	return fetch.Local(ctx, o.dataset.Source.File.Dir, in.File, expect)
 }
 
-// progress heartbeats how far a file is.
-func progress(ctx context.Context, begun time.Time) func(ingest.Totals) {
-	last := begun
-	return func(t ingest.Totals) {
-		if now := time.Now(); now.Sub(last) >= progressEvery {
-			last = now
-			speed := float64(t.Bytes) / 1e6 / now.Sub(begun).Seconds()
-			activity.RecordHeartbeat(ctx, fmt.Sprintf("%d rows, %d rejected, %.0f MB, %.1f MB/s", t.Records, t.Rejects, float64(t.Bytes)/1e6, speed))
-		}
-	}
-}
-
 // CompareStagedRows works out what a load would do, and why people have to agree.
 func (a *DataLoads) CompareStagedRows(ctx context.Context, in DataLoad) (LoadDifference, error) {
 	o, err := a.open(ctx, in)
 	if err != nil {
 		return LoadDifference{}, err
 	}
+	phase(ctx, "compares the staged rows with "+o.table.String())
 	d, err := o.store.Difference(ctx, o.table, o.run)
 	if err != nil {
 		return LoadDifference{}, loadError(err, "compare the file with "+o.table.String())
@@ -249,6 +235,8 @@ func (a *DataLoads) ImportStagedRows(ctx context.Context, in LoadImport) (load.E
 	if err != nil {
 		return load.Entry{}, err
 	}
+	n := in.Expect
+	phase(ctx, fmt.Sprintf("imports into %s in one transaction: %d new, %d changed, %d deleted", o.table.String(), n.New, n.Changed, n.Vanished))
 	entry, err := o.store.Import(ctx, o.table, o.run, load.Order{Declaration: in.Declaration, Source: in.Source, Expect: in.Expect})
 	return entry, loadError(err, "import into "+o.table.String())
 }
@@ -281,6 +269,7 @@ func (a *DataLoads) CheckLoadedRows(ctx context.Context, in LoadCheck) (struct{}
 			return struct{}{}, fail(Drifted, "%s holds other values than the load has left, in as many rows (%d): somebody has changed the table since", o.table.String(), rows)
 		}
 	}
+	phase(ctx, "counts the rows of "+o.table.String())
 	rows, err := o.store.Count(ctx, o.table)
 	if err != nil {
 		return struct{}{}, loadError(err, "count the rows of "+o.table.String())

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -17,11 +18,32 @@ type HeartbeatInterceptor struct {
 
 // InterceptActivity puts the heartbeat around the activity.
 func (*HeartbeatInterceptor) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
-	return &heartbeat{interceptor.ActivityInboundInterceptorBase{Next: next}}
+	return &heartbeat{ActivityInboundInterceptorBase: interceptor.ActivityInboundInterceptorBase{Next: next}}
 }
 
+// heartbeat is of one activity. It repeats what the activity has said last: a heartbeat without words would take them away from
+// whoever looks.
 type heartbeat struct {
 	interceptor.ActivityInboundInterceptorBase
+	said atomic.Pointer[[]any]
+}
+
+// Init listens to what the activity says.
+func (h *heartbeat) Init(next interceptor.ActivityOutboundInterceptor) error {
+	return h.ActivityInboundInterceptorBase.Init(&listener{interceptor.ActivityOutboundInterceptorBase{Next: next}, h})
+}
+
+type listener struct {
+	interceptor.ActivityOutboundInterceptorBase
+	of *heartbeat
+}
+
+// RecordHeartbeat remembers the words and passes them on.
+func (l *listener) RecordHeartbeat(ctx context.Context, details ...any) {
+	if len(details) > 0 {
+		l.of.said.Store(&details)
+	}
+	l.Next.RecordHeartbeat(ctx, details...)
 }
 
 // ExecuteActivity runs the activity and heartbeats three times per heartbeat timeout.
@@ -40,7 +62,11 @@ func (h *heartbeat) ExecuteActivity(ctx context.Context, in *interceptor.Execute
 			case <-done:
 				return
 			case <-tick.C:
-				activity.RecordHeartbeat(ctx)
+				if said := h.said.Load(); said != nil {
+					activity.RecordHeartbeat(ctx, *said...)
+				} else {
+					activity.RecordHeartbeat(ctx)
+				}
 			}
 		}
 	}()

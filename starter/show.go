@@ -25,6 +25,7 @@ type showFlags struct {
 type view struct {
 	info     *workflowpb.WorkflowExecutionInfo
 	status   *runbook.Status   // nil when no worker answers
+	progress []progress        // activities that are going on
 	silent   error             // why status is nil
 	findings []records.Finding // what is wrong with the evidence
 	unread   error             // why the evidence could not be checked
@@ -37,13 +38,13 @@ func (a *app) showCommand() *cobra.Command {
 		Use:   "show RUN",
 		Short: "Show a run: state, steps, what it waits for, plan, approvals, evidence",
 		Long: `Shows what one needs to know about a run in the night: its state in one line, what it waits for and the literal
-command that answers it, the checklist of steps with times (in the system's zone) and attempts, the plan as a difference,
+command that answers it, what is going on at the moment (rows, MB/s, percent and the time that is left, of a load), the checklist of steps with times (in the system's zone) and attempts, the plan as a difference,
 every decision (refused ones too), what the run holds, and whether its evidence is whole.
 
 RUN is an ID or its ending, such as x7k2. Ended runs can be shown too. The run itself is asked, so a worker must be
 running; without one, only what Temporal and the database know is shown.
 
---json prints the status as one document, with evidence.verified true, false, or null when it could not be checked.`,
+--json prints the status as one document, with progress (the activities that are going on) and evidence.verified true, false, or null when it could not be checked.`,
 		Example: `  starter show planned-outage-20261124-0300-x7k2
   starter show x7k2 --watch
   starter show x7k2 --json | jq .waitingFor`,
@@ -76,7 +77,7 @@ func (a *app) show(ctx context.Context, id string, f showFlags) error {
 
 // look asks the run, and reads its evidence.
 func (a *app) look(ctx context.Context, c client.Client, info *workflowpb.WorkflowExecutionInfo, evidence bool) view {
-	v := view{info: info}
+	v := view{info: info, progress: a.atWork(ctx, c, info)}
 	id, runID := info.GetExecution().GetWorkflowId(), info.GetExecution().GetRunId()
 	s, err := a.status(ctx, c, id, runID)
 	if err != nil {
@@ -147,12 +148,20 @@ func witness(rows []records.Row, seen runbook.Evidence) []records.Finding {
 	return []records.Finding{{Kind: records.Cut, Seq: seen.Count, Text: fmt.Sprintf("row %d, which the run's own history names, is missing", seen.Count)}}
 }
 
+// document is the status and what is going on, as JSON has them.
+func (v view) document() any {
+	return struct {
+		*runbook.Status
+		Progress []progress `json:"progress"`
+	}{v.status, append([]progress{}, v.progress...)}
+}
+
 func (a *app) printView(v view, f showFlags) error {
 	if a.json {
 		if v.status == nil {
 			return v.silent
 		}
-		return a.printJSON(v.status)
+		return a.printJSON(v.document())
 	}
 	if v.status == nil {
 		a.printSilent(v)

@@ -9,6 +9,11 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	failurepb "go.temporal.io/api/failure/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/sdk/converter"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"tejun/internal/plan"
 	"tejun/internal/records"
@@ -140,4 +145,31 @@ func TestTheSuggestedCommandNamesSomebodyWhoMayGiveIt(t *testing.T) {
 	assert.Contains(t, a.answerLine(s, "done"), "--as tanaka ")
 	s.WaitingFor.Eligible, s.WaitingFor.By = []string{"sato", "suzuki"}, runbook.Answerers{"approve": {"sato", "suzuki"}}
 	assert.NotContains(t, a.answerLine(s, "approve"), "#", "everybody in the line may")
+}
+
+func TestShowSaysHowFarAnActivityIs(t *testing.T) {
+	a, out, _ := newCLI(t).app()
+	said, err := converter.GetDefaultDataConverter().ToPayloads("reads the file: 1000 rows, 30.0 of 120.0 MB (25 %), 9s left")
+	require.NoError(t, err)
+	going := []progress{progressOf(&workflowpb.PendingActivityInfo{
+		ActivityType: &commonpb.ActivityType{Name: "StageDataFile"}, Attempt: 2, HeartbeatDetails: said,
+		LastHeartbeatTime: timestamppb.New(a.now().Add(-3 * time.Second)), LastFailure: &failurepb.Failure{Message: "no answer\nin time"},
+	}), progressOf(&workflowpb.PendingActivityInfo{ActivityType: &commonpb.ActivityType{Name: "ImportStagedRows"}, Attempt: 1})}
+	v := view{status: heldStatus(a.now()), progress: going}
+	require.NoError(t, a.printView(v, showFlags{}))
+	assert.Contains(t, out.String(), "at work StageDataFile (attempt 2): reads the file: 1000 rows, 30.0 of 120.0 MB (25 %), 9s left (3s ago)")
+	assert.Contains(t, out.String(), "before: no answer in time")
+	assert.Contains(t, out.String(), "at work ImportStagedRows\n")
+
+	out.Reset()
+	a.json = true
+	require.NoError(t, a.printView(v, showFlags{}))
+	shown := jsonOf[struct {
+		ID       string
+		Progress []progress
+	}](t, out.String())
+	assert.Equal(t, "planned-outage-x7k2", shown.ID)
+	require.Len(t, shown.Progress, 2)
+	assert.Equal(t, "StageDataFile", shown.Progress[0].Activity)
+	assert.Contains(t, shown.Progress[0].Says, "(25 %)")
 }

@@ -20,6 +20,7 @@ func (a *app) printStatus(v view, f showFlags) {
 	if url := a.runURL(s.ID, s.RunID); url != "" {
 		a.printf("%s\n", a.paint(dim, url))
 	}
+	a.printProgress(v.progress, now)
 	for _, fact := range s.About {
 		a.printf("%s\n", a.paint(dim, oneLine(fact.Name+": "+fact.Value)))
 	}

@@ -65,7 +65,7 @@ func (a *app) printWatched(v view, f showFlags) error {
 	if !a.json || v.status == nil {
 		return a.printView(v, f)
 	}
-	return json.NewEncoder(a.out).Encode(v.status) // one line a change
+	return json.NewEncoder(a.out).Encode(v.document()) // one line a change
 }
 
 // follow prints a line for whatever happens in a run and returns when it has ended: nil if it is done.

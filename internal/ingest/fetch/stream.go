@@ -12,6 +12,7 @@ import (
 	"hash"
 	"io"
 	"strings"
+	"sync/atomic"
 
 	"tejun/internal/ingest/record"
 )
@@ -33,7 +34,7 @@ type Stream struct {
 	body   io.ReadCloser
 	expect Expect
 	hash   hash.Hash
-	size   int64
+	size   atomic.Int64
 	ended  bool
 	check  func() error // asks the source at the end whether it has changed; may be nil
 }
@@ -59,9 +60,9 @@ func (s *Stream) Read(p []byte) (int, error) {
 		return 0, fmt.Errorf("read %s: %w", s.Name, err)
 	}
 	n, err := s.body.Read(p)
-	s.size += int64(n)
+	size := s.size.Add(int64(n))
 	s.hash.Write(p[:n])
-	if s.expect.MaxBytes > 0 && s.size > s.expect.MaxBytes {
+	if s.expect.MaxBytes > 0 && size > s.expect.MaxBytes {
 		return 0, record.Refuse("%s sends more than the %d bytes that are allowed", s.Name, s.expect.MaxBytes)
 	}
 	switch {
@@ -75,23 +76,24 @@ func (s *Stream) Read(p []byte) (int, error) {
 		if cause := context.Cause(s.ctx); cause != nil {
 			err = cause
 		}
-		return n, fmt.Errorf("read %s after %d bytes: %w", s.Name, s.size, err)
+		return n, fmt.Errorf("read %s after %d bytes: %w", s.Name, size, err)
 	}
 	return n, nil
 }
 
 // end compares what came with what was to come. That the source broke off can be tried again, another file cannot.
 func (s *Stream) end() error {
-	if s.Length >= 0 && s.size != s.Length {
-		return fmt.Errorf("read %s: it ended after %d of %d bytes: %w", s.Name, s.size, s.Length, io.ErrUnexpectedEOF)
+	size := s.size.Load()
+	if s.Length >= 0 && size != s.Length {
+		return fmt.Errorf("read %s: it ended after %d of %d bytes: %w", s.Name, size, s.Length, io.ErrUnexpectedEOF)
 	}
 	if s.check != nil {
 		if err := s.check(); err != nil {
 			return err
 		}
 	}
-	if s.expect.Size > 0 && s.size != s.expect.Size {
-		return record.Refuse("%s has %d bytes and not the expected %d: it is another file", s.Name, s.size, s.expect.Size)
+	if s.expect.Size > 0 && size != s.expect.Size {
+		return record.Refuse("%s has %d bytes and not the expected %d: it is another file", s.Name, size, s.expect.Size)
 	}
 	if want := s.expect.SHA256; want != "" && !strings.EqualFold(want, s.SHA256()) {
 		return record.Refuse("%s has the SHA-256 %s and not the expected %s: it is another file", s.Name, s.SHA256(), want)
@@ -99,8 +101,8 @@ func (s *Stream) end() error {
 	return nil
 }
 
-// Size is how many bytes have been read.
-func (s *Stream) Size() int64 { return s.size }
+// Size is how many bytes have been read. It may be asked while somebody reads.
+func (s *Stream) Size() int64 { return s.size.Load() }
 
 // Ended says that the whole file has been read and is the expected one.
 func (s *Stream) Ended() bool { return s.ended }
