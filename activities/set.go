@@ -55,6 +55,7 @@ type Set struct {
 	Operated   *Operated
 	Repairs    *Repairs
 	DataLoads  *DataLoads
+	Arrivals   *Arrivals
 	CloudWatch *CloudWatch
 	Scheduler  *Scheduler
 	SES        *SES
@@ -85,6 +86,7 @@ func New(d Deps) (Set, error) {
 		Operated:   data,
 		Repairs:    &Repairs{operated: data, records: d.Records, system: d.System},
 		DataLoads:  &DataLoads{operated: data, client: objects, records: d.Records, system: d.System},
+		Arrivals:   &Arrivals{client: objects, records: d.Records, system: d.System},
 		CloudWatch: &CloudWatch{client: cloudwatch.NewFromConfig(cfg), changes: changes},
 		Scheduler:  &Scheduler{client: scheduler.NewFromConfig(cfg), changes: changes},
 		SES:        &SES{client: sesv2.NewFromConfig(cfg), records: d.Records, system: d.System, ui: d.UI},
@@ -154,6 +156,8 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.DataLoads.CheckLoadedRows,
 		s.DataLoads.PutS3LoadRejects,
 		s.DataLoads.DropStagedRows,
+		s.Arrivals.ListS3Arrivals,
+		s.Arrivals.KeepS3Arrival,
 		s.CloudWatch.PlanCloudWatchAlarmMute,
 		s.CloudWatch.MuteCloudWatchAlarms,
 		s.CloudWatch.UnmuteCloudWatchAlarms,

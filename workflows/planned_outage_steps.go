@@ -23,6 +23,7 @@ var (
 	operated   *activities.Operated
 	repairs    *activities.Repairs
 	dataLoads  *activities.DataLoads
+	arrivals   *activities.Arrivals
 	cloudWatch *activities.CloudWatch
 	scheduler  *activities.Scheduler
 	site       *activities.Site

@@ -35,6 +35,7 @@ func All() []Runbook {
 	return []Runbook{
 		{Spec: backup, Example: "examples/backup.json", Check: checkBackup, Workflow: Backup},
 		{Spec: plannedOutage, Example: "examples/planned-outage.json", Check: checkPlannedOutage, Workflow: PlannedOutage},
+		{Spec: dataArrival, Example: "examples/data-arrival.json", Check: checkDataArrival, Workflow: DataArrival},
 		{Spec: dataLoad, Example: "examples/data-load.json", Check: checkDataLoad, Workflow: DataLoad},
 		{Spec: dataRepair, Example: "examples/data-repair.json", Check: checkDataRepair, Workflow: DataRepair},
 	}

@@ -1,0 +1,164 @@
+package activities
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"tejun/internal/dataset"
+	"tejun/internal/records"
+	"tejun/internal/system"
+)
+
+// Arrival is a file that somebody has put where a dataset's files come from.
+type Arrival struct {
+	Dataset  string    `json:"dataset"`
+	Table    string    `json:"table"`
+	File     string    `json:"file"` // key below the dataset's prefix
+	ETag     string    `json:"etag"` // of its content
+	Bytes    int64     `json:"bytes"`
+	Modified time.Time `json:"modified"`
+	Load     string    `json:"load"` // workflow ID of its load: the same for the same content under the same key, and for no other
+}
+
+// ArrivalsFound is what lies in the buckets.
+type ArrivalsFound struct {
+	New     []Arrival `json:"new"`     // at most one for each table, the oldest: loads of one table go one after another
+	Waiting []Arrival `json:"waiting"` // new ones whose turn has not come: an older one comes first, or the table is at work
+	Known   int       `json:"known"`   // that a load was started for before
+}
+
+// arrivalRecords is what the intake needs of our own database.
+type arrivalRecords interface {
+	SaveState(ctx context.Context, operation, resource string, content []byte) (string, error)
+	LoadState(ctx context.Context, operation, resource string) ([]byte, error)
+	AllReservations(ctx context.Context, at time.Time) ([]records.Reservation, error)
+}
+
+// Arrivals looks for files that arrive, and remembers for which a load was started: for good, since an edition that was loaded
+// long ago and still lies there must not come back.
+type Arrivals struct {
+	client  s3.ListObjectsV2APIClient
+	records arrivalRecords
+	system  func() (*system.System, error)
+}
+
+// arrivalState is the resource under which an arrival is kept; the operation is its load.
+const arrivalState = "arrival"
+
+// ListS3Arrivals lists what has arrived for the datasets that come from S3.
+func (a *Arrivals) ListS3Arrivals(ctx context.Context, _ struct{}) (ArrivalsFound, error) {
+	found := ArrivalsFound{New: []Arrival{}, Waiting: []Arrival{}}
+	sys, err := describe(a.system)
+	if err != nil {
+		return found, err
+	}
+	if sys.Loads.Datasets == "" {
+		return found, fail(Refused, "system.yaml does not say where the datasets are declared: add loads")
+	}
+	all, err := dataset.LoadDir(filepath.Join(sys.Folder, sys.Loads.Datasets))
+	if err != nil {
+		return found, fail(Refused, "the datasets cannot be read, so nothing was started: %v", err)
+	}
+	var arrivals []Arrival
+	for _, d := range all {
+		if d.Source.S3 == nil || !slices.Contains(sys.Loads.Buckets, d.Source.S3.Bucket) { // the load would refuse it
+			continue
+		}
+		listed, err := a.list(ctx, d)
+		if err != nil {
+			return found, err
+		}
+		for _, arrival := range listed {
+			switch _, err := a.records.LoadState(ctx, arrival.Load, arrivalState); {
+			case errors.Is(err, records.ErrNotFound):
+				arrivals = append(arrivals, arrival)
+			case err != nil:
+				return found, recordsError(err, "look whether "+arrival.File+" is known")
+			default:
+				found.Known++
+			}
+		}
+	}
+	held, err := a.records.AllReservations(ctx, time.Time{})
+	if err != nil {
+		return found, recordsError(err, "look which tables are at work")
+	}
+	found.sort(arrivals, func(table string) bool {
+		return slices.ContainsFunc(held, func(r records.Reservation) bool { return strings.HasSuffix(r.Resource, "/"+table) })
+	})
+	return found, nil
+}
+
+// sort tells those whose turn it is from those that wait.
+func (f *ArrivalsFound) sort(arrivals []Arrival, busy func(table string) bool) {
+	slices.SortStableFunc(arrivals, func(x, y Arrival) int {
+		if order := x.Modified.Compare(y.Modified); order != 0 {
+			return order
+		}
+		return strings.Compare(x.File, y.File)
+	})
+	taken := map[string]bool{}
+	for _, arrival := range arrivals {
+		if taken[arrival.Table] || busy(arrival.Table) {
+			f.Waiting = append(f.Waiting, arrival)
+			continue
+		}
+		taken[arrival.Table] = true
+		f.New = append(f.New, arrival)
+	}
+}
+
+// list lists the objects below a dataset's prefix that are files of it.
+func (a *Arrivals) list(ctx context.Context, d *dataset.Dataset) ([]Arrival, error) {
+	source := d.Source.S3
+	var list []Arrival
+	pages := s3.NewListObjectsV2Paginator(a.client, &s3.ListObjectsV2Input{Bucket: &source.Bucket, Prefix: &source.Prefix})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, Classify(err, fmt.Sprintf("list s3://%s/%s", source.Bucket, source.Prefix))
+		}
+		for _, o := range page.Contents {
+			file := strings.TrimPrefix(aws.ToString(o.Key), source.Prefix)
+			if file == "" || strings.HasSuffix(file, "/") { // consoles make folders of empty objects
+				continue
+			}
+			if ok, err := path.Match(d.Source.Match, path.Base(file)); d.Source.Match != "" && (err != nil || !ok) {
+				continue
+			}
+			list = append(list, Arrival{
+				Dataset: d.ID, Table: d.Table, File: file, ETag: aws.ToString(o.ETag), Bytes: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified).UTC(),
+				Load: loadID(d.ID, source.Bucket, aws.ToString(o.Key), aws.ToString(o.ETag)),
+			})
+		}
+	}
+	return list, nil
+}
+
+// loadID names the load of one content under one key.
+func loadID(dataset, bucket, key, etag string) string {
+	sum := sha256.Sum256([]byte(bucket + "\x00" + key + "\x00" + etag))
+	return "load-" + dataset + "-" + hex.EncodeToString(sum[:8])
+}
+
+// KeepS3Arrival remembers that a load was started. The first writing stays.
+func (a *Arrivals) KeepS3Arrival(ctx context.Context, in Arrival) (struct{}, error) {
+	content, err := json.Marshal(in)
+	if err != nil {
+		return struct{}{}, fail(InvalidInput, "remember the arrival of %s: %v", in.File, err)
+	}
+	_, err = a.records.SaveState(ctx, in.Load, arrivalState, content)
+	return struct{}{}, recordsError(err, "remember the arrival of "+in.File)
+}

@@ -1,0 +1,121 @@
+package activities
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tejun/internal/records"
+	"tejun/internal/sandbox"
+)
+
+func (b *bench) deliver(key, content string) {
+	b.t.Helper()
+	bucket := "gzs-incoming"
+	_, err := s3.NewFromConfig(b.cfg, func(o *s3.Options) { o.UsePathStyle = true }).
+		PutObject(b.t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader([]byte(content))})
+	require.NoError(b.t, err)
+}
+
+func files(list []Arrival) []string {
+	names := []string{}
+	for _, a := range list {
+		names = append(names, a.Dataset+" "+a.File)
+	}
+	return names
+}
+
+func (b *bench) arrived() ArrivalsFound {
+	b.t.Helper()
+	return must(b, b.set.Arrivals.ListS3Arrivals, struct{}{})
+}
+
+// What has arrived is started once; a changed file is another one.
+func TestArrivalsAreFoundOnceUntilTheyChange(t *testing.T) {
+	b := newBench(t)
+	require.Empty(t, b.arrived().New)
+	once := b.operation // our own database is shared by the tests
+	b.deliver("postal-codes/"+once+".zip", once+" a")
+	b.deliver("postal-codes/"+once+".txt", "not of the dataset")
+	b.deliver("postal-codes/", "")
+	b.deliver("elsewhere/"+once+".zip", "a")
+	found := b.arrived()
+	require.Equal(t, []string{"postal-codes " + once + ".zip"}, files(found.New))
+	require.Equal(t, found, b.arrived(), "what nobody has started is found again")
+	first := found.New[0]
+	require.Regexp(t, `^load-postal-codes-[0-9a-f]{16}$`, first.Load)
+
+	must(b, b.set.Arrivals.KeepS3Arrival, first)
+	must(b, b.set.Arrivals.KeepS3Arrival, first) // once more, as a retry does
+	found = b.arrived()
+	require.Empty(t, found.New)
+	require.Equal(t, 1, found.Known)
+
+	b.deliver("postal-codes/"+once+".zip", once+" b")
+	found = b.arrived()
+	require.Len(t, found.New, 1)
+	require.NotEqual(t, first.Load, found.New[0].Load)
+}
+
+// Loads of one table go one after another, and never while somebody else is at work on it.
+func TestArrivalsOfOneTableWaitForEachOther(t *testing.T) {
+	b := newBench(t)
+	once := b.operation
+	for _, name := range []string{"1.zip", "2.zip"} {
+		b.deliver("postal-codes/"+once+name, once+name)
+	}
+	found := b.arrived()
+	require.Equal(t, []string{"postal-codes " + once + "1.zip"}, files(found.New))
+	require.Equal(t, []string{"postal-codes " + once + "2.zip"}, files(found.Waiting))
+
+	now := time.Now()
+	busy, err := database.ReserveAll(t.Context(), []records.Reservation{{
+		Resource: "database:" + b.system.Database.Cluster + "/public.postal_codes", WorkflowID: once, Runbook: "DataLoad", Requester: "ito", From: now.Add(-2 * time.Hour), Until: now.Add(-time.Hour),
+	}})
+	require.NoError(t, err)
+	require.Nil(t, busy)
+	t.Cleanup(func() { _ = database.Release(t.Context(), once) })
+	found = b.arrived()
+	require.Empty(t, found.New, "a run that is late is still at work")
+	require.Len(t, found.Waiting, 2)
+}
+
+// More files than one answer of S3 holds are all seen.
+func TestArrivalsGoOnBeyondOnePage(t *testing.T) {
+	b := newBench(t)
+	b.set.Arrivals.client = onePage{s3.NewFromConfig(b.cfg, func(o *s3.Options) { o.UsePathStyle = true })}
+	for _, name := range strings.Split("abcde", "") {
+		b.deliver("postal-codes/"+b.operation+name+".zip", b.operation+name)
+	}
+	found := b.arrived()
+	require.Len(t, found.New, 1)
+	require.Len(t, found.Waiting, 4)
+}
+
+func TestArrivalsThatCannotBeListedAreNotTakenForNone(t *testing.T) {
+	b := newBench(t)
+	for kind, want := range map[string]string{sandbox.FaultDenied: Denied, sandbox.FaultThrottle: Throttled} {
+		b.fault("s3", "ListObjectsV2", kind)
+		_, err := try(b, b.set.Arrivals.ListS3Arrivals, struct{}{})
+		requireType(t, err, want)
+	}
+	b.system.Loads.Datasets = ""
+	_, err := try(b, b.set.Arrivals.ListS3Arrivals, struct{}{})
+	requireType(t, err, Refused)
+	assert.ErrorContains(t, err, "add loads")
+}
+
+// onePage asks for two objects at a time.
+type onePage struct{ client *s3.Client }
+
+func (p onePage) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input, options ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
+	in.MaxKeys = aws.Int32(2)
+	return p.client.ListObjectsV2(ctx, in, options...)
+}
