@@ -89,3 +89,15 @@ func TestPatternsOfColumnsNeedNoRegexp(t *testing.T) {
 		require.NotNil(t, p.slow, text)
 	}
 }
+
+// FuzzJSONLines converts whatever stands on the lines: it ends, and accounts for every row.
+func FuzzJSONLines(f *testing.F) {
+	f.Add([]byte("{\"id\":1,\"名前\":\"佐藤\",\"born\":\"令和6年1月5日\",\"paid\":-1.5}\r\n{\"id\":\"x\"}\n[1]\n{\"id\":2,\"id\":3}"))
+	f.Add([]byte("\xEF\xBB\xBF{\"id\":null,\"名前\":{\"a\":[\"\\ud83d\"]}}\n{\"id\":1e3,\"名前\":\"\\u0000\"}\n\n{"))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		out, err := convert(t, people(dataset.JSONL), bytes.NewReader(file), Options{Workers: 1})
+		if err == nil {
+			require.EqualValues(t, out.totals.Records, len(out.rows)+len(out.rejects))
+		}
+	})
+}

@@ -2,10 +2,14 @@ package ingest
 
 import (
 	"fmt"
+	"math/big"
 	"math/rand/v2"
+	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/stretchr/testify/require"
 )
 
@@ -73,4 +77,43 @@ func TestShortNumbersAreWrittenTheSame(t *testing.T) {
 		want, got := d.put(plain, 1), putShort(quick, 1, value)
 		require.Equal(t, plain[1:want], quick[1:got], "%d", value)
 	}
+}
+
+var written = regexp.MustCompile(`^[+-]?([0-9]+|[0-9]{1,3}(,[0-9]{3})+|[0-9]*\.[0-9]+|[0-9]{1,3}(,[0-9]{3})+\.[0-9]+)$`)
+
+// FuzzNumber compares numbers with what the standard library and PostgreSQL's own format make of them.
+func FuzzNumber(f *testing.F) {
+	for _, text := range []string{"0", "-1,234.50", "+007", "9223372036854775807", "-.5", "1,23", "00012345678.000", "１"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		whole, err := parseInteger([]byte(text))
+		plain := strings.ReplaceAll(text, ",", "")
+		if want, wrong := strconv.ParseInt(plain, 10, 64); err == nil {
+			require.NoError(t, wrong)
+			require.Equal(t, want, whole)
+		} else if plain == text {
+			require.True(t, wrong != nil || want == -1<<63, "%v", err)
+		}
+		d, err := parseDecimal([]byte(text))
+		if err != nil {
+			require.True(t, !written.MatchString(text) || len(text) > longestNumber, "%q: %v", text, err)
+			return
+		}
+		require.Regexp(t, written, text)
+		buffer := make([]byte, 2*len(text)+100)
+		end := d.put(buffer, 0)
+		var number pgtype.Numeric
+		require.NoError(t, pgtype.NewMap().Scan(pgtype.NumericOID, pgtype.BinaryFormatCode, buffer[4:end], &number))
+		want, ok := new(big.Rat).SetString(plain)
+		require.True(t, ok)
+		got := new(big.Rat).SetInt(number.Int)
+		scale := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(number.Exp, -number.Exp))), nil))
+		if number.Exp < 0 {
+			got.Quo(got, scale)
+		} else {
+			got.Mul(got, scale)
+		}
+		require.Zero(t, want.Cmp(got), "%s, not %s", got, want)
+	})
 }

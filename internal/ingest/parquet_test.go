@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
@@ -78,6 +79,8 @@ func TestParquet(t *testing.T) {
 func FuzzParquet(f *testing.F) {
 	name := "佐藤"
 	f.Add(parquetOf(f, person{1, &name, 2, 3}, person{}))
+	f.Add(parquetOf(f, slices.Repeat([]person{{7, &name, 20000, -150}, {8, nil, -1, 0}}, 200)...))
+	f.Add(parquetOf(f))
 	d := people(dataset.Parquet)
 	d.Source.MaxBytes = 1 << 20
 	var wanted []record.Wanted

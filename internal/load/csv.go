@@ -9,6 +9,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
@@ -98,16 +99,19 @@ func readable(raw []byte) string {
 // harmless puts an apostrophe before what a spreadsheet would calculate, and takes out what would end a cell.
 func harmless(text string) string {
 	text = strings.Map(func(r rune) rune {
-		if r < ' ' {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
 			return ' '
 		}
 		return r
 	}, text)
-	if trimmed := strings.TrimLeft(text, " \u3000\u00a0"); trimmed != "" && strings.ContainsRune("=+-@＝＋－＠|", rune0(trimmed)) {
+	if trimmed := strings.TrimLeftFunc(text, unseen); trimmed != "" && strings.ContainsRune("=+-@＝＋－＠|", rune0(trimmed)) {
 		return "'" + text
 	}
 	return text
 }
+
+// unseen tells whether a character shows nothing: a space of any kind, or a mark without width.
+func unseen(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
 
 func rune0(s string) rune {
 	r, _ := utf8.DecodeRuneInString(s)

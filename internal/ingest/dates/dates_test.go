@@ -156,7 +156,10 @@ func TestTemplatesReadTheSame(t *testing.T) {
 func FuzzLayouts(f *testing.F) {
 	f.Add("YYYY-MM-DD", "2024-12-24")
 	f.Add(Wareki, "令和元年5月1日")
+	f.Add(Wareki, "㍻元年一月八日")
+	f.Add(Wareki, "H310430")
 	f.Add(RFC3339, "2024-12-24T09:30:00+09:00")
+	f.Add("YYYY/M/D H:mm:ss.f", "2024/1/2 3:04:05.123456")
 	f.Fuzz(func(t *testing.T, layout, text string) {
 		l, err := Compile(layout)
 		if err != nil {
@@ -168,6 +171,7 @@ func FuzzLayouts(f *testing.F) {
 			require.Greater(t, days, int32(-800_000))
 			_, err = l.Micros([]byte(text))
 			require.NoError(t, err)
+			require.NotEmpty(t, l.Append(nil, epoch.AddDate(0, 0, int(days))))
 		}
 	})
 }

@@ -200,14 +200,32 @@ func TestGzip(t *testing.T) {
 	require.False(t, errors.As(err, &file), "the source may work the next time")
 }
 
+// FuzzUnpack reads archives, and whole archives around a content that is none: it ends within its limits.
 func FuzzUnpack(f *testing.F) {
-	f.Add(zipped(f, map[string]string{"a.csv": content}, nil))
-	f.Add(gzipped(f, content))
-	f.Fuzz(func(_ *testing.T, in []byte) {
+	f.Add(zipped(f, map[string]string{"a.csv": content}, nil), "")
+	f.Add(zipped(f, map[string]string{"a.csv": "a", "b/": "", "..\\c.CSV": "c"}, nil), "*.CSV")
+	f.Add(gzipped(f, content), "")
+	f.Add(gzipped(f, content)[10:], "[")
+	f.Fuzz(func(t *testing.T, in []byte, pattern string) {
 		limits := Limits{Bytes: 1 << 20}
-		_, _, _ = unzip(in, "", limits)
+		for _, archive := range [][]byte{in, around(t, in)} {
+			text, _, err := unzip(archive, pattern, limits)
+			require.True(t, err != nil || len(text) <= 1<<20)
+		}
 		_, _ = gunzip(bytes.NewReader(in), limits)
+		_, _ = gunzip(io.MultiReader(bytes.NewReader([]byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff")), bytes.NewReader(in)), limits)
 	})
+}
+
+// around is a zip archive whose one member claims to be packed.
+func around(t *testing.T, packed []byte) []byte {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	f, err := w.CreateRaw(&zip.FileHeader{Name: "a.csv", Method: zip.Deflate, CompressedSize64: uint64(len(packed)), UncompressedSize64: 1000})
+	require.NoError(t, err)
+	_, err = f.Write(packed)
+	require.NoError(t, errors.Join(err, w.Close()))
+	return b.Bytes()
 }
 
 func BenchmarkInflate(b *testing.B) {
