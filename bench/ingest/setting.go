@@ -18,7 +18,6 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
 
-	"tejun/internal/dataset"
 	"tejun/internal/devserver"
 	"tejun/internal/ingest/gen"
 	"tejun/internal/operated"
@@ -51,7 +50,7 @@ type bench struct {
 }
 
 func newBench(ctx context.Context, rows int, phases bool) (b *bench, err error) {
-	b = &bench{phases: phases, dirty: &file{name: "dirty.csv", rows: rows}}
+	b = &bench{phases: phases, dirty: &file{name: "dirty.csv", rows: rows}, sql: gen.SQLColumns(), columns: strings.Join(gen.Columns, ", ")}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.stop())
@@ -64,7 +63,8 @@ func newBench(ctx context.Context, rows int, phases bool) (b *bench, err error) 
 		return b, err
 	}
 	for _, mode := range []string{"merge", "replace"} {
-		if err := os.WriteFile(filepath.Join(b.dir, "datasets", mode+".yaml"), []byte(b.declare(mode)), 0o600); err != nil {
+		text := gen.Declaration(mode, b.dir, mode, "public."+mode+"_register", "none")
+		if err := os.WriteFile(filepath.Join(b.dir, "datasets", mode+".yaml"), []byte(text), 0o600); err != nil {
 			return b, err
 		}
 	}
@@ -122,50 +122,6 @@ func (b *bench) stop() (err error) {
 		err = errors.Join(err, b.target.Stop())
 	}
 	return errors.Join(err, os.RemoveAll(b.dir))
-}
-
-// declare writes the dataset in a mode, and notes the table's columns.
-func (b *bench) declare(mode string) string {
-	d := gen.Dataset()
-	var text, columns strings.Builder
-	fmt.Fprintf(&text, "id: %s\nname: {ja: 測定, en: Benchmark}\nsource: {file: {dir: %q}}\nformat: {kind: csv, header: false, fields: %d}\nencoding: cp932\ntable: public.%s_register\nbackup: none\ncolumns:\n",
-		mode, b.dir, len(d.Columns), mode)
-	types := map[string]string{dataset.Integer: "bigint", dataset.Timestamp: "timestamptz"}
-	for i, c := range d.Columns {
-		fmt.Fprintf(&text, "  - {name: %s, field: %d, type: %s, required: %t", c.Name, c.Field, c.Type, c.Required)
-		option := func(name, value string) {
-			if value != "" {
-				fmt.Fprintf(&text, ", %s: %s", name, value)
-			}
-		}
-		if c.Min != "" {
-			option("min", fmt.Sprintf("%q", c.Min))
-		}
-		if c.Pattern != "" {
-			option("pattern", fmt.Sprintf("%q", c.Pattern))
-		}
-		for name, list := range map[string][]string{"layouts": c.Layouts, "codes": c.Codes, "normalise": c.Normalise} {
-			if len(list) > 0 {
-				option(name, `["`+strings.Join(list, `", "`)+`"]`)
-			}
-		}
-		text.WriteString("}\n")
-		kind := types[c.Type]
-		if kind == "" {
-			kind = "text" // dates too: the file has some of the Japanese calendar, which only DataLoad reads
-			if c.Type == dataset.Numeric || c.Type == dataset.Boolean {
-				kind = c.Type
-			}
-		}
-		if i > 0 {
-			columns.WriteString(", ")
-		}
-		columns.WriteString(c.Name + " " + kind)
-	}
-	fmt.Fprintf(&text, "key: [id]\nmode: %s\nlimits: {rejectShare: 0.05}\n", mode)
-	b.sql = columns.String()
-	b.columns = strings.Join(gen.Columns, ", ")
-	return text.String()
 }
 
 func (b *bench) write(f *file) (err error) {

@@ -106,6 +106,13 @@ func (p *Postgres) Stop() error {
 	return p.stopped
 }
 
+// Crash ends the server at once, as `pg_ctl stop -m immediate` does: whatever was under way is lost, and the next start recovers
+// from the log. It gives the folder back; calling it, or Stop, again is harmless.
+func (p *Postgres) Crash() error {
+	p.stopOnce.Do(func() { p.stopped = errors.Join(p.process.stop(syscall.SIGQUIT), p.unlock()) })
+	return p.stopped
+}
+
 // cluster is a private cluster on disk.
 type cluster struct {
 	dir, data string

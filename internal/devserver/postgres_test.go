@@ -52,6 +52,21 @@ func TestPostgresKeepsItsDataOverAStopAndAStart(t *testing.T) {
 	assert.Equal(t, "UTC", query[string](t, again.DSN(), `SHOW timezone`))
 }
 
+func TestPostgresKeepsWhatWasCommittedOverACrash(t *testing.T) {
+	dir := t.TempDir()
+	p, err := StartPostgres(t.Context(), PostgresOptions{Dir: dir})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, p.Stop()) })
+	execute(t, p.DSN(), `CREATE TABLE kept AS SELECT 7 AS n`)
+	execute(t, p.DSN(), `CREATE UNLOGGED TABLE lost AS SELECT 7 AS n`)
+	require.NoError(t, p.Crash())
+	<-p.Ended()
+
+	again := startPostgres(t, dir)
+	assert.Equal(t, 1, query[int](t, again.DSN(), `SELECT count(*) FROM kept`))
+	assert.Zero(t, query[int](t, again.DSN(), `SELECT count(*) FROM lost`), "it recovered: unlogged tables are emptied")
+}
+
 func TestPostgresWorksInALongFolderThatOnlyThisUserMayEnter(t *testing.T) {
 	closed := filepath.Join(t.TempDir(), "closed")
 	require.NoError(t, os.Mkdir(closed, 0o700))
