@@ -77,6 +77,7 @@ func TestMistakesAreFoundWhereTheyAre(t *testing.T) {
 		{"field: 14,", "header: 更新,", "the file has no header"},
 		{"field: 14, ", "", "columns[13]: does not say where it stands"},
 		{`pattern: "[0-9]{7}"`, `pattern: "[0-9"`, "columns[2].pattern: is not a regular expression"},
+		{`pattern: "[0-9]{7}"`, `pattern: "[0-9])|(?:x"`, "columns[2].pattern: is not a regular expression"},
 		{`max: "2"`, `max: "-1"`, "columns[13].max: -1 is below min 0"},
 		{`max: "2"`, `max: "two"`, `"two" is no integer as the column has it`},
 		{`max: "2"`, `max: 2`, "want text, got the bare value 2: put it in quotes if it is meant"},

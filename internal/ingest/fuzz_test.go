@@ -66,11 +66,12 @@ func FuzzPattern(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text, value string) {
 		p, err := compilePattern(text)
-		slow, wrong := regexp.Compile("^(?:" + text + ")$")
+		_, wrong := regexp.Compile(text) // by itself: what closes the group around it would match more than it says
 		require.Equal(t, wrong == nil, err == nil)
 		if err != nil || !utf8.ValidString(value) {
 			return
 		}
+		slow := regexp.MustCompile("^(?:" + text + ")$")
 		require.Equal(t, slow.MatchString(value), p.match([]byte(value)), "%q on %q", text, value)
 	})
 }
