@@ -42,7 +42,9 @@ type DataLoadInput struct {
 func (in *DataLoadInput) Validate() error {
 	var p problems
 	p.line("dataset", in.Dataset, 60)
-	p.optional("file", in.File, 1000)
+	if in.File != "" {
+		p.line("file", in.File, 1000)
+	}
 	p.text("reason", in.Reason, 2000)
 	p.line("requester", in.Requester, 64)
 	p.line("operator", in.Operator, 64)
