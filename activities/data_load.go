@@ -144,6 +144,9 @@ func (a *DataLoads) StageDataFile(ctx context.Context, in DataLoad) (FileStaged,
 	if found, err := a.already(ctx, o, staged.SHA256); err != nil || found.Already != nil {
 		return found, err
 	}
+	if err := o.store.CheckRejects(ctx, o.run, o.dataset.Limits, staged.Counts); err != nil {
+		return FileStaged{}, loadError(err, "stage the file "+in.File)
+	}
 	return FileStaged{
 		SHA256: staged.SHA256, Bytes: staged.Bytes, Unpacked: staged.Unpacked, Encoding: staged.Totals.Encoding,
 		Method: staged.Method, Why: staged.Why, Counts: staged.Counts, Seconds: time.Since(begun).Seconds(),

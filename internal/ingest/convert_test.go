@@ -208,7 +208,7 @@ func TestLimitsForRejects(t *testing.T) {
 	out, err := convertText(t, s, "1,a\nx,b\ny,c\nz,d\n5,e\n")
 	var limit *RejectLimitError
 	require.ErrorAs(t, err, &limit)
-	require.EqualError(t, err, `3 of 5 rows are rejected, which is more than the 2 that are allowed; the first is line 2, column id: "x" is not a whole number`)
+	require.EqualError(t, err, `3 of 5 rows are rejected, which is more than the 2 that are allowed; the first is line 2, column id: "x" is not a whole number; have the rows mended, or raise limits.rejectRows or limits.rejectShare of the dataset if so many may be left out`)
 	require.Empty(t, out.rows, "the chunk that goes beyond is not handed over")
 	s.Limits.RejectRows, s.Limits.RejectShare = -1, 0.25
 	_, err = convertText(t, s, "1,a\nx,b\n3,c\n4,d\n")

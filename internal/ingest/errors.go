@@ -24,6 +24,6 @@ func (e *RejectLimitError) Error() string {
 	if column != "" {
 		column = ", column " + column
 	}
-	return fmt.Sprintf("%d of %d rows are rejected, which is more than %s; the first is line %d%s: %s",
+	return fmt.Sprintf("%d of %d rows are rejected, which is more than %s; the first is line %d%s: %s; have the rows mended, or raise limits.rejectRows or limits.rejectShare of the dataset if so many may be left out",
 		e.Rejects, e.Records, e.Limit, e.First.Line, column, e.First.Reason)
 }

@@ -34,7 +34,7 @@ func (h *head) begin(start []byte) (int, error) {
 	if bytes.HasPrefix(start, charset.Mark) {
 		skip = len(charset.Mark)
 		if h.charset != charset.Unknown && h.charset != charset.UTF8 {
-			return 0, refuse("wrong encoding: the file is declared as %s and begins with the byte order mark of utf-8", h.charset)
+			return 0, refuse("wrong encoding: the file is declared as %s and begins with the byte order mark of utf-8: have it sent in the encoding that was agreed, or mend encoding in the dataset", h.charset)
 		}
 		h.charset = charset.UTF8
 	}
@@ -109,7 +109,7 @@ func (h *head) first(b *delimited.Block) error {
 		out := make([]byte, charset.Growth*int(f.End-f.Start)+charset.Slack)
 		n, bad := decoder.Decode(out, 0, data, int(f.Start), int(f.End))
 		if bad >= 0 {
-			return &FileError{Line: row.Line, Reason: fmt.Sprintf("wrong encoding: the header of column %d is not %s: % X", i+1, c, b.Data[f.Start:f.End])}
+			return &FileError{Line: row.Line, Reason: fmt.Sprintf("wrong encoding: the header of column %d is not %s: % X; have it sent in the encoding that was agreed, or mend encoding in the dataset", i+1, c, b.Data[f.Start:f.End])}
 		}
 		name := string(out[:n])
 		if f.Kind == record.Doubled {
@@ -143,7 +143,7 @@ func (h *head) find(names []string) error {
 		case at < 0:
 			missing = append(missing, w.name)
 		case at >= h.fields:
-			return refuse("the file has %d columns, and column %s is declared as number %d", h.fields, h.columns[i].name, w.number)
+			return refuse("the file has %d columns, and column %s is declared as number %d: have it sent as it was agreed, or mend the columns of the dataset", h.fields, h.columns[i].name, w.number)
 		}
 		h.columns[i].source = at
 	}
@@ -151,7 +151,7 @@ func (h *head) find(names []string) error {
 		return refuse("the header names %s more than once: declare these columns by their number, or have the file mended", strings.Join(twice, ", "))
 	}
 	if len(missing) > 0 {
-		return refuse("the header has no column %s; it has %s", strings.Join(missing, ", "), strings.Join(names, ", "))
+		return refuse("the header has no column %s; it has %s: have it sent as it was agreed, or mend the columns of the dataset", strings.Join(missing, ", "), strings.Join(names, ", "))
 	}
 	return nil
 }

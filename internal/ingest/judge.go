@@ -26,7 +26,7 @@ func (p *pipeline) judge(d *done) error {
 		return &RejectLimitError{Rejects: t.Rejects, Records: t.Records, Limit: fmt.Sprintf("the %d that are allowed", l.RejectRows), First: p.first}
 	}
 	if l.MaxRows > 0 && t.Records > l.MaxRows {
-		return refuse("the file has more than the %d rows that are allowed", l.MaxRows)
+		return refuse("the file has more than the %d rows that are allowed: if it is right, raise limits.maxRows of the dataset", l.MaxRows)
 	}
 	return nil
 }
@@ -47,12 +47,12 @@ func (p *pipeline) judgeEnd() error {
 }
 
 func (p *pipeline) wrongEncoding(wrong, of int64, rejects []Reject) error {
-	return &FileError{Reason: fmt.Sprintf("wrong encoding: %d of %d rows with characters beyond ASCII are not %s; the first is line %d, %s",
+	return &FileError{Reason: fmt.Sprintf("wrong encoding: %d of %d rows with characters beyond ASCII are not %s; the first is line %d, %s: have it sent in the encoding that was agreed, or mend encoding in the dataset",
 		wrong, of, p.encoding(), rejects[0].Line, rejects[0].Reason)}
 }
 
 func (p *pipeline) wrongCount(wrong, of int64, rejects []Reject) error {
-	return &FileError{Reason: fmt.Sprintf("wrong number of columns in %d of %d rows: line %d: %s", wrong, of, rejects[0].Line, rejects[0].Reason)}
+	return &FileError{Reason: fmt.Sprintf("wrong number of columns in %d of %d rows: line %d: %s; have it sent as it was agreed, or mend the columns of the dataset", wrong, of, rejects[0].Line, rejects[0].Reason)}
 }
 
 // encoding is what the file is read as, in words.

@@ -229,7 +229,7 @@ func (p *pipeline) produceBlocks(ctx context.Context, source io.Reader) error {
 			return asFileError(err)
 		}
 		if limit := p.options.MaxBytes; limit > 0 && splitter.Bytes() > limit {
-			return refuse("the file has more than the %d bytes that are allowed", limit)
+			return refuse("the file has more than the %d bytes that are allowed: if it is right, raise source.maxBytes of the dataset", limit)
 		}
 		if !h.done {
 			continue // blank lines only
@@ -242,7 +242,7 @@ func (p *pipeline) produceBlocks(ctx context.Context, source io.Reader) error {
 	}
 	p.file = Totals{Bytes: splitter.Bytes(), Lines: splitter.Lines(), Header: h.names, Encoding: h.charsetNow().String()}
 	if !h.done {
-		return refuse("the file is empty")
+		return refuse("the file is empty: ask whoever delivers it whether there is nothing, or have it sent again")
 	}
 	if p.plan.continuation != nil {
 		return p.send(ctx, job{number: number, columns: h.columns, fields: h.fields, charset: h.charsetNow(), last: true})

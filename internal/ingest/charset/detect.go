@@ -65,7 +65,7 @@ func Contradict(declared Charset, sample []byte) string {
 		return ""
 	}
 	if is.Bad*50 > is.Chars || is.Usual*4 < guess.Usual || guess.Charset == UTF8 && guess.Usual >= Sure {
-		return fmt.Sprintf("wrong encoding: the file is declared as %s and reads as %s (%d of %d characters beyond ASCII are usual ones, no byte is wrong; as %s %d of %d are, and %d bytes are wrong)",
+		return fmt.Sprintf("wrong encoding: the file is declared as %s and reads as %s (%d of %d characters beyond ASCII are usual ones, no byte is wrong; as %s %d of %d are, and %d bytes are wrong): have it sent in the encoding that was agreed, or mend encoding in the dataset",
 			declared, guess.Charset, guess.Usual, guess.Chars, declared, is.Usual, is.Chars, is.Bad)
 	}
 	return ""

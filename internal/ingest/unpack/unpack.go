@@ -69,7 +69,7 @@ func (g *guarded) Read(p []byte) (int, error) {
 	n, err := g.source.Read(p)
 	g.n += int64(n)
 	if g.limits.Bytes > 0 && g.n > g.limits.Bytes {
-		return 0, record.Refuse("the %s unpacks to more than the %d bytes that are allowed", g.what, g.limits.Bytes)
+		return 0, record.Refuse("the %s unpacks to more than the %d bytes that are allowed: if it is right, raise source.maxBytes of the dataset", g.what, g.limits.Bytes)
 	}
 	if g.n > small && float64(g.n) > g.limits.ratio()*float64(g.packed()) {
 		return 0, bomb(g.what, g.limits.ratio())
@@ -88,7 +88,7 @@ func (g *guarded) Close() error {
 }
 
 func bomb(what string, ratio float64) error {
-	return record.Refuse("the %s unpacks to more than %g times its size, as a zip bomb does: nothing of it is read", what, ratio)
+	return record.Refuse("the %s unpacks to more than %g times its size, as a zip bomb does: nothing of it is loaded. If the file is a good one, have it sent less tightly packed", what, ratio)
 }
 
 // explain says in words what is wrong with an archive; errors of the source stay what they are.
@@ -101,9 +101,9 @@ func explain(what string, err error) error {
 	case errors.Is(err, gzip.ErrChecksum), isZipChecksum(err):
 		reason = "is damaged: its content does not have the checksum (CRC-32) that it names; have it sent again"
 	case errors.Is(err, gzip.ErrHeader):
-		reason = "does not begin like gzip, or something stands after its end"
+		reason = "does not begin like gzip, or something stands after its end: have it sent again, or mend packing in the dataset"
 	case errors.As(err, &corrupt), isKlauspostCorrupt(err):
-		reason = "is damaged: " + err.Error()
+		reason = "is damaged: " + err.Error() + "; have it sent again"
 	default:
 		return fmt.Errorf("unpack the %s: %w", what, err)
 	}

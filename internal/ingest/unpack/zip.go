@@ -44,7 +44,7 @@ func Zip(source io.ReaderAt, size int64, pattern string, limits Limits) (io.Read
 	case file.Method != zip.Store && file.Method != zip.Deflate:
 		return nil, member, record.Refuse("the %s is packed by method %d; only stored and deflated members can be read", what, file.Method)
 	case limits.Bytes > 0 && file.UncompressedSize64 > uint64(limits.Bytes):
-		return nil, member, record.Refuse("the %s has %d bytes unpacked, more than the %d that are allowed", what, file.UncompressedSize64, limits.Bytes)
+		return nil, member, record.Refuse("the %s has %d bytes unpacked, more than the %d that are allowed: if it is right, raise source.maxBytes of the dataset", what, file.UncompressedSize64, limits.Bytes)
 	case file.UncompressedSize64 > small && float64(file.UncompressedSize64) > limits.ratio()*float64(file.CompressedSize64):
 		return nil, member, bomb(what, limits.ratio())
 	case file.CompressedSize64 > uint64(size):
