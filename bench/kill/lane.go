@@ -137,9 +137,10 @@ func (l *lane) undisturbed(ctx context.Context) error {
 // disturbed loads and strikes until no strike is left.
 func (l *lane) disturbed(ctx context.Context, strikes <-chan string) error {
 	for kind := range strikes {
+		share := l.random.Float64()
 		for struck := false; !struck; l.position++ {
 			var err error
-			if struck, err = l.struck(ctx, kind); err != nil {
+			if struck, err = l.struck(ctx, kind, share); err != nil {
 				return fmt.Errorf("load %d (%s, number %d of its course): %w", l.loaded+1, kind, l.position%course+1, err)
 			}
 		}
@@ -147,10 +148,11 @@ func (l *lane) disturbed(ctx context.Context, strikes <-chan string) error {
 	return nil
 }
 
-// struck does one load with one strike, and tells whether that came before the load's end.
-func (l *lane) struck(ctx context.Context, kind string) (bool, error) {
-	want := l.want[l.position%course]
-	share := l.random.Float64()
+// struck does one load with one strike, and tells whether that came before the load's end. If not, the load's time is what it took
+// now: the machine has become faster.
+func (l *lane) struck(ctx context.Context, kind string, share float64) (bool, error) {
+	want := &l.want[l.position%course]
+	begun := time.Now()
 	r, err := l.begin(ctx)
 	if err != nil {
 		return false, err
@@ -174,11 +176,12 @@ func (l *lane) struck(ctx context.Context, kind string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if err := l.same(ctx, r, done, want); err != nil {
+	if err := l.same(ctx, r, done, *want); err != nil {
 		return false, fmt.Errorf("struck at %.0f %%: %w", 100*share, err)
 	}
 	if !early {
 		l.missed++
+		want.took = at.Sub(begun)
 		return false, nil
 	}
 	during, err := r.doing(ctx, at)

@@ -26,7 +26,8 @@ counts and the time of every load. Then every load is struck once, at a moment c
 the workflow to its end: the worker is killed with SIGKILL, or PostgreSQL is stopped with -m immediate, or one of its backends is killed with
 SIGKILL (one that loads, if there is one). Either is started again at once. Right after, the table must hold what it held before or
 what it must hold in the end; and when the run has ended: its checksum, its counts and its row of the ledger as undisturbed, one row
-for each load, no staging tables, every evidence chain whole. A moment after a load's end counts for nothing and is taken again.
+for each load, no staging tables, every evidence chain whole. A moment after a load's end counts for nothing: the same share of the
+time that the load took is tried at a later load.
 People (approve, retry) are played by this program.
 `
 
@@ -180,6 +181,6 @@ func report(all []*lane, took time.Duration) {
 	fmt.Printf("at the first to the last fifth of a load: %d\n", fifths)
 	list("what the load was doing:", during)
 	list("what the table held right after:", found)
-	fmt.Printf("%d loads in %.0f s; %d moments lay after a load's end and were taken again; a person answered \"retry\" %d times\n", loaded, took.Seconds(), missed, retried)
+	fmt.Printf("%d loads in %.0f s; %d moments lay after a load's end and were tried again; a person answered \"retry\" %d times\n", loaded, took.Seconds(), missed, retried)
 	fmt.Println("audit: every table as after the undisturbed load, one row of the ledger for each load, no staging tables, every evidence chain whole")
 }
