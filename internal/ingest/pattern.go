@@ -23,15 +23,16 @@ type step struct {
 }
 
 func compilePattern(text string) (*pattern, error) {
-	slow, err := regexp.Compile("^(?:" + text + ")$")
-	if err != nil {
-		return nil, fmt.Errorf("pattern %q: %w", text, err)
-	}
-	p := &pattern{text: text, slow: slow}
 	tree, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
 		return nil, fmt.Errorf("pattern %q: %w", text, err)
 	}
+	// Not the text itself: an open \Q in it would reach beyond the group.
+	slow, err := regexp.Compile("^(?:" + tree.String() + ")$")
+	if err != nil {
+		return nil, fmt.Errorf("pattern %q: %w", text, err)
+	}
+	p := &pattern{text: text, slow: slow}
 	if steps, ok := stepsOf(tree, nil); ok && decided(steps) {
 		p.steps, p.slow = steps, nil
 	}
