@@ -67,13 +67,12 @@ func loaded(t *testing.T, s *Store, table Table, spec *dataset.Dataset, operatio
 // shared is a real file, or the test is skipped.
 func shared(t *testing.T, name string) []byte {
 	t.Helper()
-	path := filepath.Join("..", "..", "..", "shared", "data", "ingest", name)
-	raw, err := os.ReadFile(path)
+	raw, err := os.ReadFile(filepath.Join("..", "..", "..", "shared", "data", "ingest", name))
+	if folder := os.Getenv("TEJUN_REAL_FILES"); err != nil && folder != "" {
+		raw, err = os.ReadFile(filepath.Join(folder, name)) //nolint:gosec // whoever runs the test names it
+	}
 	if err != nil {
-		path = filepath.Join("/work/shared/data/ingest", name)
-		if raw, err = os.ReadFile(path); err != nil {
-			t.Skipf("the real file %s is not on this machine", name)
-		}
+		t.Skipf("the real file %s is not on this machine: name its folder in TEJUN_REAL_FILES", name)
 	}
 	if filepath.Ext(name) != ".zip" {
 		return raw
@@ -124,6 +123,33 @@ func generated(t testing.TB, o gen.Options) ([]byte, gen.Facts) {
 	facts, err := gen.Write(&file, o)
 	require.NoError(t, err)
 	return file.Bytes(), facts
+}
+
+// TestExcerptsOfRealFiles does the same with some rows of the files, which are always here; their numbers stand in testdata/real.
+func TestExcerptsOfRealFiles(t *testing.T) {
+	excerpt := func(name string) []byte {
+		raw, err := os.ReadFile(filepath.Join("..", "ingest", "testdata", "real", name))
+		require.NoError(t, err)
+		return raw
+	}
+	s, pool := database(t)
+	codes := example(t, "postal-codes")
+	table := tableOf(codes, Replace)
+	first, second := excerpt("ken_all_20241224.csv"), excerpt("ken_all_20260529.csv")
+	d, _ := loaded(t, s, table, codes, "op1", first)
+	require.Equal(t, Counts{Records: 258, Rows: 258, New: 258}, d.Counts)
+	d, entry := loaded(t, s, table, codes, "op2", second)
+	require.Equal(t, Counts{Records: 286, Rows: 286, New: 45, Changed: 2, Unchanged: 239, Vanished: 17}, d.Counts)
+	require.EqualValues(t, 249, number(t, pool, "SELECT count(DISTINCT postal_code) FROM postal_codes"))
+	found, err := s.Loaded(t.Context(), table, "d", entry.SHA256)
+	require.NoError(t, err)
+	require.Equal(t, "op2", found.Operation)
+	d, _ = loaded(t, s, table, codes, "op3", first)
+	require.Equal(t, Counts{Records: 258, Rows: 258, New: 17, Changed: 2, Unchanged: 239, Vanished: 45}, d.Counts, "and back")
+
+	numbers := example(t, "corporate-numbers")
+	d, _ = loaded(t, s, tableOf(numbers, Mode(numbers.Mode)), numbers, "op4", excerpt("houjin_diff_20250130.csv"))
+	require.Equal(t, Counts{Records: 82, Rows: 58, Superseded: 24, New: 58}, d.Counts)
 }
 
 // TestCorporateNumbers loads a file in which several rows have one key and one of them is marked.
