@@ -23,8 +23,8 @@ its own; Temporal, the records and the AWS sandbox stay up. Each of the lanes ha
 (replace, merge), and loads one file after another: the first edition into no table (it is swapped in), the second (%s)
 by its difference, the first once more by its difference, and so on. Each lane first does this undisturbed, for the checksum, the
 counts and the time of every load. Then every load is struck once, at a moment chosen uniformly from its undisturbed time, start of
-the workflow to its end: the worker is killed with SIGKILL, or PostgreSQL is stopped with -m immediate, or one of its backends is killed with
-SIGKILL (one that loads, if there is one). Either is started again at once. Right after, the table must hold what it held before or
+the workflow to its end: the worker is killed with SIGKILL, or PostgreSQL is stopped with -m immediate or -m fast, or one of its backends is
+killed with SIGKILL (one that loads, if there is one). Either is started again at once. Right after, the table must hold what it held before or
 what it must hold in the end; and when the run has ended: its checksum, its counts and its row of the ledger as undisturbed, one row
 for each load, no staging tables, every evidence chain whole. A moment after a load's end counts for nothing: the same share of the
 time that the load took is tried at a later load.
@@ -131,7 +131,7 @@ func (o loadOptions) strikes() chan string {
 		list = append(list, worker)
 	}
 	for n := range o.restarts {
-		list = append(list, []string{immediate, backend}[n%2])
+		list = append(list, []string{immediate, backend, fast}[n%3])
 	}
 	random := rand.New(rand.NewPCG(o.seed, 2)) //nolint:gosec // an order, not a secret
 	random.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })

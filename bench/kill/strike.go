@@ -13,6 +13,7 @@ const (
 	worker    = "kill -9 of the worker"
 	immediate = "PostgreSQL stopped with -m immediate"
 	backend   = "kill -9 of a backend of PostgreSQL"
+	fast      = "PostgreSQL stopped with -m fast"
 )
 
 // strike ends what a kind names, and starts it again.
@@ -22,6 +23,8 @@ func (l *lane) strike(ctx context.Context, kind string) error {
 		return l.victim.kill()
 	case immediate:
 		return errors.Join(l.server.Crash(), l.startServer(ctx))
+	case fast:
+		return errors.Join(l.server.Stop(), l.startServer(ctx))
 	case backend:
 		return l.killBackend(ctx) // the server starts anew by itself
 	}
