@@ -15,7 +15,6 @@ import (
 
 	"tejun/internal/ingest/gen"
 	"tejun/worker/devstack"
-	"tejun/worker/devstack/scene"
 )
 
 const loadsMethod = `method: DataLoad loads a generated dirty CP932 file into a PostgreSQL that waits for the disk, with the production worker as a process of
@@ -52,16 +51,12 @@ func laneName(n int) (name, mode string) {
 
 // describe writes the system's description, the datasets beside it and the files that they load.
 func (o loadOptions) describe(dir string) (string, error) {
-	file, err := scene.SystemFile()
-	if err != nil {
-		return "", err
-	}
-	text, err := os.ReadFile(file) //nolint:gosec // the repository's example
+	text, err := example()
 	if err != nil {
 		return "", err
 	}
 	path := filepath.Join(dir, "system.yaml")
-	if err := errors.Join(os.WriteFile(path, text, 0o600), os.Mkdir(filepath.Join(dir, "datasets"), 0o700)); err != nil {
+	if err := errors.Join(os.WriteFile(path, []byte(text), 0o600), os.Mkdir(filepath.Join(dir, "datasets"), 0o700)); err != nil {
 		return "", err
 	}
 	for n := range o.lanes {

@@ -17,6 +17,7 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 
 	"tejun/worker/devstack"
+	"tejun/worker/devstack/scene"
 )
 
 func main() {
@@ -79,4 +80,14 @@ func perform(limit time.Duration, o devstack.Options, prepare func(dir string) (
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
 	return play(ctx, s)
+}
+
+// example is the text of the repository's system.yaml.
+func example() (string, error) {
+	file, err := scene.SystemFile()
+	if err != nil {
+		return "", err
+	}
+	text, err := os.ReadFile(file) //nolint:gosec // the repository's own
+	return string(text), err
 }

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"tejun/worker/devstack"
-	"tejun/worker/devstack/scene"
 )
 
 const outageMethod = `method: planned outages run one after another, while others wait for their windows, on the production worker as a process of its own,
@@ -58,17 +57,13 @@ func outages(kills, open int, seed uint64) error {
 
 // shortGrace is the example's description with an overrun of seconds, so that windows can follow one another closely.
 func shortGrace(dir string) (string, error) {
-	file, err := scene.SystemFile()
+	text, err := example()
 	if err != nil {
 		return "", err
 	}
-	text, err := os.ReadFile(file) //nolint:gosec // the repository's example
-	if err != nil {
-		return "", err
-	}
-	short := strings.Replace(string(text), "overrunGrace: 15m", "overrunGrace: 2s", 1)
-	if short == string(text) {
-		return "", fmt.Errorf("%s has no overrunGrace of 15m to shorten", file)
+	short := strings.Replace(text, "overrunGrace: 15m", "overrunGrace: 2s", 1)
+	if short == text {
+		return "", errors.New("the example's system.yaml has no overrunGrace of 15m to shorten")
 	}
 	path := filepath.Join(dir, "system.yaml")
 	return path, os.WriteFile(path, []byte(short), 0o600)
