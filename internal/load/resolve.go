@@ -28,6 +28,8 @@ type Target struct {
 	Declaration string `json:"declaration"` // SHA-256 of the dataset's declaration
 	Source      string `json:"source"`      // of the file, in words
 	Backup      bool   `json:"backup"`      // a snapshot is taken before the import
+
+	Task *system.LoadTask `json:"task,omitempty"` // in which the heavy part runs; nil: in the worker
 }
 
 // Resolve finds the dataset and the file, or says why not (*system.OutageRefused).
@@ -46,7 +48,7 @@ func Resolve(s *system.System, req Request) (Target, error) {
 	}
 	return Target{
 		DatabaseTarget: on, Title: d.Name.Ja + " · " + d.Name.En, Table: d.Table, Mode: Mode(d.Mode), Declaration: d.Digest(),
-		Source: source, Backup: d.Backup != dataset.BackupNone,
+		Source: source, Backup: d.Backup != dataset.BackupNone, Task: s.Loads.Task,
 	}, nil
 }
 

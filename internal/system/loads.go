@@ -13,6 +13,8 @@ type Loads struct {
 	Buckets  []string `yaml:"buckets"`  // that files may be fetched from
 	Bucket   string   `yaml:"bucket"`
 	Prefix   string   `yaml:"prefix"` // of the keys, such as "rejects/"
+
+	Task *LoadTask `yaml:"task"` // may be left out; then the worker does the heavy part of a load itself
 }
 
 func (r *report) validateLoads(v Loads) {
@@ -32,4 +34,5 @@ func (r *report) validateLoads(v Loads) {
 	}
 	r.Form("loads.bucket", v.Bucket, bucketForm, "the name of an S3 bucket")
 	r.Form("loads.prefix", v.Prefix, keyPrefixForm, "a prefix such as rejects/")
+	r.validateLoadTask(v.Task)
 }
