@@ -48,7 +48,7 @@ type ServiceVersion struct {
 }
 
 func ecsOperations() map[string]operation {
-	return byName(
+	return byName(append(ecsTaskOperations(),
 		handle(reads, "Clusters Include", func(*ecs.DescribeClustersInput) about { return about{} }, describeClusters),
 		handle(reads, "Cluster Services Include", func(in *ecs.DescribeServicesInput) about {
 			if len(in.Services) != 1 {
@@ -59,7 +59,7 @@ func ecsOperations() map[string]operation {
 		handle(writes, "Cluster Service DesiredCount TaskDefinition ForceNewDeployment", func(in *ecs.UpdateServiceInput) about {
 			return about{serviceKey(in.Cluster, in.Service), ""}
 		}, updateService),
-	)
+	)...)
 }
 
 func clusterName(name *string) string { return orElse(lastPart(val(name)), "default") }

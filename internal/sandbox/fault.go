@@ -15,10 +15,11 @@ const (
 	FaultExecutedThenTimeout = "executed-then-timeout" // executed, but the answer never comes
 	FaultStaleRead           = "stale-read"            // a read sees every resource as it was before its last change
 	FaultDenied              = "denied"                // no permission, not executed
+	FaultNoCapacity          = "no-capacity"           // Fargate has no room: answered as a success with failures, not executed
 )
 
 // FaultKinds lists the kinds.
-var FaultKinds = []string{FaultThrottle, Fault500, FaultLostRequest, FaultExecutedThenTimeout, FaultStaleRead, FaultDenied}
+var FaultKinds = []string{FaultThrottle, Fault500, FaultLostRequest, FaultExecutedThenTimeout, FaultStaleRead, FaultDenied, FaultNoCapacity}
 
 // Forever as Times keeps a fault until it is cleared.
 const Forever = -1
@@ -36,8 +37,11 @@ type Fault struct {
 
 const faultKind = "sandbox:fault"
 
+// crowding is the operation that may find no room.
+const crowding = "RunTask"
+
 // AddFault adds a fault for all processes. An unknown kind, service or operation is refused, and so is a stale read of
-// an operation that writes.
+// an operation that writes, and a lack of room for anything but a task.
 func (s *Sandbox) AddFault(f Fault) error {
 	f.Service = strings.ToLower(f.Service)
 	if !slices.Contains(FaultKinds, f.Kind) {
@@ -55,6 +59,9 @@ func (s *Sandbox) AddFault(f Fault) error {
 	}
 	if f.Kind == FaultStaleRead && op != nil && op.writes {
 		return fmt.Errorf("fault stale-read: %s:%s is a write; name a read such as Get… or Describe…", f.Service, op.name)
+	}
+	if f.Kind == FaultNoCapacity && (op == nil || op.name != crowding) {
+		return fmt.Errorf("fault no-capacity: name the service ecs and the operation %s, which it is for", crowding)
 	}
 	return s.change(context.Background(), func(c *call) error {
 		f.ID = fmt.Sprintf("%012d", c.state.lines)

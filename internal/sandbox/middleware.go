@@ -195,7 +195,7 @@ func (s *Sandbox) run(c *call, req request, op operation, in any, kind string) (
 		err = c.denied(req.service, op.name)
 		return nil, outcome(err), err
 	}
-	c.stale = kind == FaultStaleRead
+	c.stale, c.crowded = kind == FaultStaleRead, kind == FaultNoCapacity
 	used := c.puts // the fault's own count
 	spent := c.dels
 	c.puts, c.dels = map[string]json.RawMessage{}, nil

@@ -43,6 +43,7 @@ type settings struct {
 	Account   string
 	Region    string
 	TimeScale float64
+	RealTasks bool `json:",omitempty"` // see UseTaskProcesses
 }
 
 const settingsKey = "sandbox:settings/all"

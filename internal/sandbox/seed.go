@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	cloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
@@ -54,9 +55,13 @@ func seedBuckets(c *call, sys *system.System) error {
 
 func seedECS(c *call, sys *system.System) error {
 	name := sys.ECS.Cluster
-	cl := cluster{Name: name, Region: sys.AWS.Region, ARN: arn("ecs", sys.AWS.Region, sys.AWS.Account, "cluster/"+name)}
-	if err := c.put(clusterKind+"/"+name, cl); err != nil {
+	if err := seedCluster(c, sys, name); err != nil {
 		return err
+	}
+	if task := sys.Loads.Task; task != nil {
+		if err := errors.Join(seedCluster(c, sys, task.Cluster), seedTaskDefinition(c, sys, task)); err != nil {
+			return err
+		}
 	}
 	for _, svc := range sys.ECS.Services {
 		s := Service{
@@ -70,6 +75,24 @@ func seedECS(c *call, sys *system.System) error {
 		}
 	}
 	return nil
+}
+
+func seedCluster(c *call, sys *system.System, name string) error {
+	return c.put(clusterKind+"/"+name, cluster{Name: name, Region: sys.AWS.Region, ARN: arn("ecs", sys.AWS.Region, sys.AWS.Account, "cluster/"+name)})
+}
+
+// seedTaskDefinition makes the task definition in which loads run.
+func seedTaskDefinition(c *call, sys *system.System, task *system.LoadTask) error {
+	family, revision, _ := strings.Cut(lastPart(task.TaskDefinition), ":")
+	d := definition{
+		Family: family, Revision: 3, Region: sys.AWS.Region, Container: task.Container,
+		TaskRole: "arn:aws:iam::" + sys.AWS.Account + ":role/" + family, ExecutionRole: "arn:aws:iam::" + sys.AWS.Account + ":role/" + family + "-start",
+	}
+	if n, err := strconv.Atoi(revision); err == nil {
+		d.Revision = n
+	}
+	d.ARN = arn("ecs", d.Region, sys.AWS.Account, fmt.Sprintf("task-definition/%s:%d", family, d.Revision))
+	return c.put(definitionKind+"/"+family, d)
 }
 
 func seedDatabase(c *call, sys *system.System) error {
@@ -130,6 +153,7 @@ func seedRole(c *call, sys *system.System) error {
 			"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket",
 			"wafv2:GetWebACL", "wafv2:UpdateWebACL", "wafv2:GetIPSet", "wafv2:ListWebACLs", "wafv2:ListIPSets",
 			"ecs:DescribeClusters", "ecs:DescribeServices", "ecs:UpdateService",
+			"ecs:RunTask", "ecs:StopTask", "ecs:DescribeTasks", "ecs:ListTasks", "ecs:DescribeTaskDefinition", "ecs:TagResource",
 			"rds:DescribeDBClusters", "rds:CreateDBClusterSnapshot", "rds:DescribeDBClusterSnapshots", "rds:ListTagsForResource", "rds:AddTagsToResource",
 			"rds:CopyDBClusterSnapshot", "rds:DeleteDBClusterSnapshot", "rds:RestoreDBClusterFromSnapshot", "rds:RestoreDBClusterToPointInTime",
 			"rds:DescribeDBInstances", "rds:CreateDBInstance", "rds:DeleteDBInstance", "rds:DeleteDBCluster", "kms:CreateGrant", "kms:DescribeKey",

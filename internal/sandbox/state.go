@@ -54,6 +54,7 @@ type call struct {
 	state     *state
 	at        time.Time
 	region    string // that the client is in
+	crowded   bool   // there is no room for a new task
 	stale     bool   // see every resource as it was before its last change
 	resource  string // what the journal names, when the input does not say it
 	puts      map[string]json.RawMessage
