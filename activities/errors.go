@@ -29,6 +29,7 @@ const (
 	Unavailable    = "Unavailable"    // 5xx, time-out, lost connection, our own database
 	NotYet         = "NotYet"         // it has not settled yet
 	NotStaged      = "NotStaged"      // what a load had staged is gone
+	TaskEnded      = "TaskEnded"      // a task ended by itself; another one can be started
 )
 
 // class is what is known about a type of error: whether trying again can help, and what a person does about it.
@@ -51,6 +52,7 @@ var classes = map[string]class{
 	Unavailable:    {true, ""},
 	NotYet:         {true, ""},
 	NotStaged:      {false, ""},
+	TaskEnded:      {false, ""},
 }
 
 // codes maps AWS error codes to types where the HTTP status alone would mislead or is missing.

@@ -75,10 +75,14 @@ type bench struct {
 	intercept bool
 }
 
-func newBench(t *testing.T) *bench {
+// newBench makes one. The changes are made to the description, before the sandbox is filled from it.
+func newBench(t *testing.T, changes ...func(*system.System)) *bench {
 	t.Helper()
 	s, err := system.Load("../examples/system.yaml")
 	require.NoError(t, err)
+	for _, change := range changes {
+		change(s)
+	}
 	box, err := sandbox.Open(t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, box.Close()) })

@@ -50,6 +50,7 @@ type Set struct {
 	WAFV2      *WAFV2
 	S3         *S3
 	ECS        *ECS
+	ECSTasks   *ECSTasks
 	RDS        *RDS
 	RDSCopies  *RDSCopies
 	Operated   *Operated
@@ -81,6 +82,7 @@ func New(d Deps) (Set, error) {
 			changes: changes, system: d.System,
 		},
 		ECS:        &ECS{client: ecs.NewFromConfig(cfg), changes: changes},
+		ECSTasks:   &ECSTasks{client: ecs.NewFromConfig(cfg), records: d.Records},
 		RDS:        &RDS{client: rds.NewFromConfig(cfg), records: d.Records},
 		RDSCopies:  &RDSCopies{client: rds.NewFromConfig(cfg), records: d.Records, system: d.System, wait: readBackWait},
 		Operated:   data,
@@ -132,6 +134,9 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.ECS.StopECSService,
 		s.ECS.StartECSService,
 		s.ECS.AwaitECSService,
+		s.ECSTasks.RunECSLoadTask,
+		s.ECSTasks.AwaitECSLoadTask,
+		s.ECSTasks.StopECSLoadTask,
 		s.RDS.CreateRDSClusterSnapshot,
 		s.RDS.AwaitRDSClusterSnapshot,
 		s.RDS.ListRDSBackups,
@@ -179,6 +184,20 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Directory.GateTerms,
 		s.Directory.AnswerTerms,
 		s.Directory.ResolveExtension,
+	} {
+		r.RegisterActivity(activity)
+	}
+}
+
+// RegisterLoads registers the activities of a load that read or write whole tables, and no others: for a worker that does these
+// alone. The whole worker has them too.
+func (s Set) RegisterLoads(r worker.ActivityRegistry) {
+	for _, activity := range []any{
+		s.DataLoads.StageDataFile,
+		s.DataLoads.CompareStagedRows,
+		s.DataLoads.ImportStagedRows,
+		s.DataLoads.CheckLoadedRows,
+		s.DataLoads.PutS3LoadRejects,
 	} {
 		r.RegisterActivity(activity)
 	}
