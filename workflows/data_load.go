@@ -25,6 +25,8 @@ import (
 // The import is one transaction with a row of the ledger, so the table holds all of the file or nothing of it. It has no undo
 // of its own: the snapshot before it, or the earlier edition of the file, is the way back. Until then nothing but staging
 // tables was written, and these are dropped on every way out. A file that is loaded already ends the run at once.
+//
+// What reads or writes whole tables is done by the worker, or by a Fargate task of the run's own where system.yaml names one.
 var dataLoad = runbook.Spec{Name: "DataLoad", Row: 9, Title: "データ登録・更新 · Data load"}
 
 // DataLoadInput asks for a load.
@@ -82,6 +84,7 @@ type loading struct {
 	staged activities.FileStaged
 	does   activities.LoadDifference
 	result DataLoadResult
+	task   loadTask
 }
 
 // DataLoad is the workflow.

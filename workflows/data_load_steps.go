@@ -24,7 +24,7 @@ func (l *loading) stage() runbook.StepSpec {
 	return runbook.StepSpec{
 		Name: "stage", Title: "取得・リデューンチェック・変換 · Fetch, check and convert the file",
 		Do: func(ctx workflow.Context) error {
-			staged, err := runbook.Call(ctx, runbook.Settle, dataLoads.StageDataFile, l.file())
+			staged, err := heavy(ctx, l, runbook.Settle, dataLoads.StageDataFile, l.file())
 			l.staged = staged
 			return err
 		},
@@ -45,7 +45,7 @@ func (l *loading) keepRejects() runbook.StepSpec {
 func (l *loading) putRejects(ctx workflow.Context) (err error) {
 	l.result.Rejects = activities.RejectsKept{}
 	if l.staged.Counts.AllRejected() > 0 {
-		l.result.Rejects, err = runbook.Call(ctx, runbook.Mend, dataLoads.PutS3LoadRejects, l.file())
+		l.result.Rejects, err = heavy(ctx, l, runbook.Mend, dataLoads.PutS3LoadRejects, l.file())
 	}
 	return err
 }
@@ -67,7 +67,7 @@ func (l *loading) importRows() runbook.StepSpec {
 		Lasts: "the import, if it was committed: tejun_load.ledger has a row of the operation " + l.Operation() + " then; the way back is the snapshot before it, or the earlier edition of the file",
 		Do: func(ctx workflow.Context) error {
 			for again := 0; ; again++ {
-				entry, err := runbook.Call(ctx, runbook.Mend, dataLoads.ImportStagedRows, activities.LoadImport{
+				entry, err := heavy(ctx, l, runbook.Mend, dataLoads.ImportStagedRows, activities.LoadImport{
 					DataLoad: l.file(), Source: l.on.Source, Expect: l.does.Counts,
 				})
 				if err == nil {
@@ -100,7 +100,7 @@ func (l *loading) stageAgain(ctx workflow.Context) error {
 func (l *loading) restage(ctx workflow.Context) (activities.FileStaged, error) {
 	file := l.file()
 	file.SHA256 = l.staged.SHA256
-	staged, err := runbook.Call(ctx, runbook.Settle, dataLoads.StageDataFile, file)
+	staged, err := heavy(ctx, l, runbook.Settle, dataLoads.StageDataFile, file)
 	if err == nil && staged.Already != nil {
 		err = runbook.End(activities.Drifted, "the file has been loaded meanwhile by the operation %s; nothing was loaded: start a new run, which will say so", staged.Already.Operation)
 	}
@@ -130,7 +130,7 @@ func (l *loading) onStaged(ctx workflow.Context, do func(again bool) error) erro
 // reference that was there may be gone.
 func (l *loading) compare(ctx workflow.Context) (does activities.LoadDifference, err error) {
 	err = l.onStaged(ctx, func(again bool) error {
-		does, err = runbook.Call(ctx, runbook.Settle, dataLoads.CompareStagedRows, l.file())
+		does, err = heavy(ctx, l, runbook.Settle, dataLoads.CompareStagedRows, l.file())
 		if err != nil || !again {
 			return err
 		}
@@ -144,7 +144,7 @@ func (l *loading) verify() runbook.StepSpec {
 	return runbook.StepSpec{
 		Name: "verify", Title: "件数と台帳の照合 · Compare the row count with the ledger",
 		Do: func(ctx workflow.Context) error {
-			_, err := runbook.Call(ctx, runbook.Settle, dataLoads.CheckLoadedRows, activities.LoadCheck{
+			_, err := heavy(ctx, l, runbook.Settle, dataLoads.CheckLoadedRows, activities.LoadCheck{
 				DataLoad: l.file(), Rows: l.result.Loaded.Rows, Checksum: l.result.Loaded.Checksum,
 			})
 			return err

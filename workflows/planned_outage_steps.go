@@ -24,6 +24,7 @@ var (
 	repairs    *activities.Repairs
 	dataLoads  *activities.DataLoads
 	arrivals   *activities.Arrivals
+	ecsTasks   *activities.ECSTasks
 	cloudWatch *activities.CloudWatch
 	scheduler  *activities.Scheduler
 	site       *activities.Site

@@ -199,6 +199,9 @@ func stopTask(c *call, in *ecs.StopTaskInput) (*ecs.StopTaskOutput, error) {
 	if !ok {
 		return nil, invalidECS("The referenced task was not found.")
 	}
+	if len(val(in.Reason)) > 255 {
+		return nil, invalidECS("reason must be at most 255 characters.")
+	}
 	if t.Version.Asked == nil && t.Version.Ended == nil {
 		t.Version.Asked, t.Version.Reason = ptr(c.at), orElse(val(in.Reason), "Task stopped by user")
 		if !t.Real {

@@ -15,6 +15,7 @@ type Policy struct {
 	attempts int32
 	first    time.Duration // wait before the second attempt
 	longest  time.Duration // longest wait between attempts
+	queue    string        // task queue of the one process that does it; "" for the run's own, see On
 }
 
 // silence is how long the server hears nothing of an attempt before it counts as dead: the worker heartbeats for every
@@ -29,6 +30,8 @@ var (
 	Change = Policy{attempt: time.Minute, attempts: 6, first: time.Second, longest: 20 * time.Second}
 	// Mend changes data in one transaction that is done once: locks may have to be waited for.
 	Mend = Policy{attempt: 15 * time.Minute, attempts: 6, first: time.Second, longest: 30 * time.Second}
+	// Launch starts something that AWS may have no room for at the moment: it waits some minutes for it.
+	Launch = Policy{attempt: time.Minute, attempts: 12, first: 2 * time.Second, longest: time.Minute}
 	// Send does what cannot be looked at again: its activity keeps an intent and never repeats on a doubt.
 	Send = Policy{attempt: time.Minute, attempts: 4, first: 2 * time.Second, longest: 30 * time.Second}
 	// Settle waits until AWS has finished: CloudFront up to 35 minutes, RDS 30, ECS 10.
@@ -40,7 +43,7 @@ var (
 )
 
 func (p Policy) options(summary string) workflow.ActivityOptions {
-	return workflow.ActivityOptions{
+	o := workflow.ActivityOptions{
 		StartToCloseTimeout:    p.attempt,
 		HeartbeatTimeout:       silence,
 		ScheduleToCloseTimeout: p.total,
@@ -53,6 +56,11 @@ func (p Policy) options(summary string) workflow.ActivityOptions {
 			MaximumAttempts:    p.attempts,
 		},
 	}
+	if p.queue != "" {
+		o.TaskQueue, o.ScheduleToStartTimeout = p.queue, pickup
+		o.RetryPolicy.NonRetryableErrorTypes = []string{fallenSilent}
+	}
+	return o
 }
 
 // patience is how long a run waits for our own database: longer than any run lasts. It has to be said, since the SDK would

@@ -8,7 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-var policies = map[string]Policy{"Read": Read, "Change": Change, "Send": Send, "Settle": Settle, "Observe": Observe, "Courtesy": Courtesy}
+var policies = map[string]Policy{"Read": Read, "Change": Change, "Send": Send, "Settle": Settle, "Observe": Observe, "Courtesy": Courtesy, "Launch": Launch}
 
 func TestEveryPolicyEndsAndNoticesADeadWorker(t *testing.T) {
 	for name, p := range policies {
@@ -26,7 +26,7 @@ func TestEveryPolicyEndsAndNoticesADeadWorker(t *testing.T) {
 }
 
 func TestPolicyTriesAsOftenAsItSays(t *testing.T) {
-	for name, tries := range map[string]int{"Read": 8, "Change": 6, "Send": 4, "Settle": 5, "Courtesy": 3} {
+	for name, tries := range map[string]int{"Read": 8, "Change": 6, "Send": 4, "Settle": 5, "Courtesy": 3, "Launch": 12} {
 		b := newBench(t)
 		b.fail["work x"] = always(errBroken)
 		err := b.toy(func(ctx workflow.Context, _ *Run) error {
