@@ -151,7 +151,7 @@ func productionWorker(t *testing.T, at addresses) {
 	env[envListen], env[envTaskQueue], env[envSiteURL] = "127.0.0.1:0", queue, at.Site
 	ctx, cancel := context.WithCancelCause(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- production(ctx, surroundings{out: io.Discard, err: log, env: env}) }()
+	go func() { ended <- production(ctx, surroundings{out: io.Discard, err: log, env: env}, nil) }()
 	require.Eventually(t, func() bool { return strings.Contains(log.String(), `"msg":"working"`) }, 30*time.Second, 20*time.Millisecond, "%s", log)
 
 	c, err := client.Dial(client.Options{HostPort: at.Temporal, Logger: discard{}})

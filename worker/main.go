@@ -4,6 +4,7 @@
 //	worker dev        everything on one machine: Temporal with its UI, PostgreSQL, the AWS sandbox, the site, the worker
 //	worker migrate    brings the database's schema up to date, with the owner's rights
 //	worker healthcheck   asks a running worker how it is, for container platforms
+//	worker load       does the heavy part of one data load and ends; a Fargate task runs it, see docs/data.md
 //	worker site       the simulated public site of a sandbox, by itself
 package main
 
@@ -54,11 +55,11 @@ For trying out and for development, ` + "`worker dev`" + ` starts all that is ne
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return production(cmd.Context(), s) },
+		RunE:          func(cmd *cobra.Command, _ []string) error { return production(cmd.Context(), s, nil) },
 	}
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.AddCommand(devCommand(s), migrateCommand(s), healthcheckCommand(s), siteCommand(s))
+	root.AddCommand(devCommand(s), migrateCommand(s), healthcheckCommand(s), loadCommand(s), siteCommand(s))
 	return root
 }
 

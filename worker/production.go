@@ -11,8 +11,9 @@ import (
 	"tejun/internal/records"
 )
 
-// production is `worker` without a command. It logs JSON, one line an event, to standard error.
-func production(ctx context.Context, s surroundings) (err error) {
+// production is `worker` without a command, and `worker load`, whose mode is given. It logs JSON, one line an event, to standard
+// error.
+func production(ctx context.Context, s surroundings, mode *loadMode) (err error) {
 	set, err := readSettings(s.env)
 	if err != nil {
 		return err
@@ -32,8 +33,11 @@ func production(ctx context.Context, s surroundings) (err error) {
 		log.Warn("AWS_ENDPOINT_URL is set: calls go there and not to AWS itself", "endpoint", endpoint)
 	}
 	log.Info("starting", "system", described.ID, "environment", described.Environment, "aws", set.AWS.String())
+	if mode != nil {
+		set.TaskQueue = mode.TaskQueue
+	}
 	return runWorker(ctx, parts{
-		Temporal: set.Temporal, TaskQueue: set.TaskQueue, Database: set.Database, Operated: set.Operated,
+		Load: mode, Temporal: set.Temporal, TaskQueue: set.TaskQueue, Database: set.Database, Operated: set.Operated,
 		System: set.System, AWS: cfg, UI: set.UI, Listen: set.Listen, StopWithin: stopWithin, Log: log,
 	})
 }

@@ -37,6 +37,7 @@ type parts struct {
 	Listen     string        // of /healthz, /livez and /metrics
 	StopWithin time.Duration // how long running activities may take to finish; then they are given up and run again elsewhere
 	Log        *slog.Logger
+	Load       *loadMode // the worker does the heavy part of one load and ends; nil: it does everything and stays
 	// Ready is called once the worker polls; an error stops it.
 	Ready func(started) error
 }
@@ -73,14 +74,16 @@ func runWorker(ctx context.Context, p parts) (err error) {
 		return err
 	}
 	defer c.Close()
-	if err := ensureAttributes(ctx, c, namespaceOf(p.Temporal), p.Log); err != nil {
-		return err
+	if p.Load == nil { // a load's task comes long after the worker has done it
+		if err := ensureAttributes(ctx, c, namespaceOf(p.Temporal), p.Log); err != nil {
+			return err
+		}
 	}
 
 	fatal := make(chan error, 1)
-	w, err := serve.New(serve.Options{
+	w, idle, err := p.build(serve.Options{
 		Client: c, AWS: p.AWS, System: p.System.Load, Records: store, Operated: operates, TaskQueue: p.TaskQueue, UI: p.UI,
-		Identity: identity(), StopWithin: p.StopWithin,
+		Identity: p.identity(), StopWithin: p.StopWithin,
 		Fatal: func(err error) {
 			select {
 			case fatal <- err:
@@ -122,6 +125,9 @@ func runWorker(ctx context.Context, p parts) (err error) {
 		}
 	}
 	select {
+	case <-p.Load.over(ctx, idle):
+		p.Log.Info("stopping", "why", "nothing to do", "for", p.Load.Idle.String())
+		return nil
 	case <-ctx.Done():
 		p.Log.Info("stopping", "why", context.Cause(ctx).Error(), "within", p.StopWithin.String())
 		return nil
@@ -134,7 +140,7 @@ func connect(ctx context.Context, p parts, m metrics) (client.Client, error) {
 	options := p.Temporal
 	options.Logger = temporallog.NewStructuredLogger(p.Log)
 	options.MetricsHandler = m.temporal
-	options.Identity = identity()
+	options.Identity = p.identity()
 	ctx, cancel := context.WithTimeout(ctx, dialWithin)
 	defer cancel()
 	c, err := dial.Temporal(ctx, options)
@@ -145,13 +151,17 @@ func connect(ctx context.Context, p parts, m metrics) (client.Client, error) {
 	return c, nil
 }
 
-// identity is how this worker shows in the Temporal UI: tejun-worker@host:process.
-func identity() string {
+// identity is how this worker shows in the Temporal UI: tejun-worker@host:process, or tejun-load@host:process.
+func (p parts) identity() string {
+	role := "worker"
+	if p.Load != nil {
+		role = "load"
+	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
-	return fmt.Sprintf("tejun-worker@%s:%d", host, os.Getpid())
+	return fmt.Sprintf("tejun-%s@%s:%d", role, host, os.Getpid())
 }
 
 func namespaceOf(o client.Options) string {

@@ -41,18 +41,31 @@ const stuckAfter = 8 * time.Second
 
 // New builds the worker. It does not start it.
 func New(o Options) (worker.Worker, error) {
-	japan, err := calendar.Japan()
-	if err != nil {
-		return nil, fmt.Errorf("the calendar that is shipped with the program: %w", err)
-	}
-	set, err := activities.New(activities.Deps{Config: o.AWS, System: o.System, Calendar: japan, Records: o.Records, Operated: o.Operated, UI: o.UI})
+	set, err := o.activities()
 	if err != nil {
 		return nil, err
 	}
 	if o.TaskQueue == "" {
 		o.TaskQueue = workflows.TaskQueue
 	}
-	w := worker.New(o.Client, o.TaskQueue, worker.Options{
+	w := worker.New(o.Client, o.TaskQueue, o.worker())
+	workflows.Register(w)
+	set.Register(w)
+	return w, nil
+}
+
+// activities connects the activities with the outside.
+func (o Options) activities() (activities.Set, error) {
+	japan, err := calendar.Japan()
+	if err != nil {
+		return activities.Set{}, fmt.Errorf("the calendar that is shipped with the program: %w", err)
+	}
+	return activities.New(activities.Deps{Config: o.AWS, System: o.System, Calendar: japan, Records: o.Records, Operated: o.Operated, UI: o.UI})
+}
+
+// worker is what is the same for every worker.
+func (o Options) worker() worker.Options {
+	return worker.Options{
 		Identity:                   o.Identity,
 		WorkerStopTimeout:          o.StopWithin,
 		OnFatalError:               o.Fatal,
@@ -60,8 +73,5 @@ func New(o Options) (worker.Worker, error) {
 		WorkflowTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 		ActivityTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 		Interceptors:               []interceptor.WorkerInterceptor{&activities.HeartbeatInterceptor{}, activities.NewEvidenceInterceptor(o.Records)},
-	})
-	workflows.Register(w)
-	set.Register(w)
-	return w, nil
+	}
 }
