@@ -110,6 +110,9 @@ func runDev(ctx context.Context, s surroundings, o devOptions) (err error) {
 	if err := d.startSite(box); err != nil {
 		return err
 	}
+	if err := d.runTasks(box, servers); err != nil {
+		return err
+	}
 	return d.work(ctx, s, cfg, servers)
 }
 

@@ -19,6 +19,7 @@ import (
 	"tejun/internal/aurora"
 	"tejun/internal/devserver"
 	"tejun/internal/dial"
+	"tejun/internal/fargate"
 	"tejun/internal/operated"
 	"tejun/internal/records"
 	"tejun/internal/sandbox"
@@ -28,18 +29,20 @@ import (
 
 // Options says where the stack lives. A port of 0 takes a free one.
 type Options struct {
-	Dir          string       // state folder; made if it is missing
-	SystemFile   string       // system.yaml
-	TemporalPort int          //
-	UIPort       int          //
-	PostgresPort int          //
-	DatabasePort int          // of the operated system's own PostgreSQL
-	SitePort     int          //
-	TimeScale    float64      // of the sandbox, see sandbox.SetTimeScale; negative keeps what it has
-	Immediate    bool         // RDS keeps states alone: a snapshot copies no real server, and so takes no time
-	Tests        bool         // nothing needs to survive a power cut: Temporal in memory, PostgreSQL without waiting for the disk
-	Log          func(string) // progress in words; nil drops it
-	Logger       log.Logger   // of the Temporal client; nil for the SDK's own
+	Dir          string               // state folder; made if it is missing
+	SystemFile   string               // system.yaml
+	TemporalPort int                  //
+	UIPort       int                  //
+	PostgresPort int                  //
+	DatabasePort int                  // of the operated system's own PostgreSQL
+	SitePort     int                  //
+	TimeScale    float64              // of the sandbox, see sandbox.SetTimeScale; negative keeps what it has
+	Immediate    bool                 // RDS keeps states alone: a snapshot copies no real server, and so takes no time
+	Change       func(*system.System) // made to the description; nil for none
+	Worker       string               // built worker that the sandbox's Fargate tasks run; "": they are states alone
+	Tests        bool                 // nothing needs to survive a power cut: Temporal in memory, PostgreSQL without waiting for the disk
+	Log          func(string)         // progress in words; nil drops it
+	Logger       log.Logger           // of the Temporal client; nil for the SDK's own
 }
 
 // Stack is what was started.
@@ -50,6 +53,7 @@ type Stack struct {
 	Operated *operated.Database // the operated system's own database
 	Sandbox  *sandbox.Sandbox
 	Aurora   *aurora.Servers // what runs behind the sandbox's RDS
+	Tasks    *fargate.Runner // runs the sandbox's Fargate tasks; nil without Options.Worker
 	Source   *system.Source  // the description, with the simulated site's address in it
 	SiteURL  string
 
@@ -76,7 +80,12 @@ func Start(ctx context.Context, o Options) (s *Stack, err error) {
 		return nil, fmt.Errorf("the simulated site cannot listen: %w. Is another one running? Choose another port with --site-port, or 0 for a free one", err)
 	}
 	s.SiteURL = "http://" + listener.Addr().String() + "/"
-	s.Source = system.NewSource(o.SystemFile, func(sys *system.System) { sys.Site.URL = s.SiteURL })
+	s.Source = system.NewSource(o.SystemFile, func(sys *system.System) {
+		sys.Site.URL = s.SiteURL
+		if o.Change != nil {
+			o.Change(sys)
+		}
+	})
 	if err := s.openSandbox(ctx, o); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
@@ -96,6 +105,11 @@ func Start(ctx context.Context, o Options) (s *Stack, err error) {
 	if !o.Immediate {
 		s.Aurora, err = aurora.Serve(s.Sandbox, sys, s.Servers.Database, aurora.Options{Dir: filepath.Join(o.Dir, "aurora"), Tests: o.Tests, Log: say})
 		if err != nil {
+			return nil, err
+		}
+	}
+	if o.Worker != "" {
+		if err := s.runTasks(o, say); err != nil {
 			return nil, err
 		}
 	}
@@ -131,6 +145,16 @@ func (s *Stack) openSandbox(ctx context.Context, o Options) (err error) {
 	return s.Sandbox.Seed(ctx, sys)
 }
 
+// runTasks lets the sandbox's Fargate tasks run as processes.
+func (s *Stack) runTasks(o Options, say func(string)) (err error) {
+	container := fargate.Worker{
+		Program: o.Worker, Temporal: s.Servers.Temporal.Address(), System: o.SystemFile, Records: s.Servers.Postgres.DSN(),
+		Operated: s.Servers.Database.DSN(), Sandbox: s.Sandbox.Dir(), SiteURL: s.SiteURL,
+	}
+	s.Tasks, err = fargate.Start(s.Sandbox, fargate.Options{Command: container.Command, Dir: filepath.Join(o.Dir, "tasks"), Log: say})
+	return err
+}
+
 // AWS is a configuration whose calls are answered by the sandbox.
 func (s *Stack) AWS() (aws.Config, error) {
 	sys, err := s.Source.System()
@@ -145,6 +169,9 @@ func (s *Stack) AWS() (aws.Config, error) {
 // Stop ends everything, in reverse. Calling it again is harmless.
 func (s *Stack) Stop() error {
 	var failed error
+	if s.Tasks != nil {
+		failed = errors.Join(failed, s.Tasks.Close())
+	}
 	if s.Client != nil {
 		s.Client.Close()
 	}
