@@ -59,6 +59,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 	}
 	for _, path := range []string{
 		"Backup.backup", "Backup.delete", "Backup.check-missing", "Backup.restore-test", "Backup.restore-rollback",
+		"DataLoad.task", "DataLoad.task-killed", "DataLoad.task-ended-at-gate",
 		"DataRepair.approve", "DataRepair.reject", "DataRepair.drift", "DataRepair.other-rows",
 	} {
 		require.True(t, paths[path], "no history of the path %q", path)

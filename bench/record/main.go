@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"go.temporal.io/api/history/v1"
@@ -44,7 +45,8 @@ type take struct {
 // stage is what the takes are played on.
 type stage struct {
 	*devstack.Stack
-	id string
+	id     string
+	inTask *inTask
 }
 
 func record(out, version string) (err error) {
@@ -60,7 +62,13 @@ func record(out, version string) (err error) {
 		return err
 	}
 	quiet := sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
-	stack, err := devstack.Start(ctx, devstack.Options{Dir: dir, SystemFile: system, TimeScale: 0, Tests: true, Logger: quiet})
+	program, err := buildWorker(ctx, dir)
+	if err != nil {
+		return err
+	}
+	stack, err := devstack.Start(ctx, devstack.Options{
+		Dir: dir, SystemFile: system, TimeScale: 0, Tests: true, Logger: quiet, Change: nameTask, Worker: program,
+	})
 	if err != nil {
 		return err
 	}
@@ -69,7 +77,8 @@ func record(out, version string) (err error) {
 	if err != nil {
 		return err
 	}
-	w, err := serve.New(serve.Options{Client: stack.Client, AWS: cfg, System: stack.Source.System, Records: stack.Records, Operated: stack.Operated})
+	tasks := &inTask{}
+	w, err := serve.New(serve.Options{Client: stack.Client, AWS: cfg, System: tasks.described(stack.Source), Records: stack.Records, Operated: stack.Operated})
 	if err != nil {
 		return err
 	}
@@ -80,10 +89,10 @@ func record(out, version string) (err error) {
 	for _, show := range []struct {
 		runbook string
 		takes   []take
-	}{{"Backup", backup}, {"PlannedOutage", plannedOutage}, {"DataLoad", dataLoad}, {"DataRepair", dataRepair}} {
+	}{{"Backup", backup}, {"PlannedOutage", plannedOutage}, {"DataLoad", slices.Concat(dataLoad, dataLoadTasks)}, {"DataRepair", dataRepair}} {
 		for _, t := range show.takes {
 			path := filepath.Join(out, show.runbook+"."+t.name+"."+version+".json")
-			if err := one(ctx, &stage{Stack: stack, id: "record-" + show.runbook + "-" + t.name}, t, path); err != nil {
+			if err := one(ctx, &stage{Stack: stack, id: "record-" + show.runbook + "-" + t.name, inTask: tasks}, t, path); err != nil {
 				return fmt.Errorf("%s, take %s: %w", show.runbook, t.name, err)
 			}
 		}
