@@ -63,7 +63,7 @@ func needed(sys *system.System, passedRoles []string) []grant {
 		// UpdateSchedule hands the target's role over again, so it needs the right to do so.
 		{[]string{"iam:PassRole"}, passedRoles},
 	}, databaseGrants(sys)...)
-	return grants
+	return append(grants, taskGrants(sys)...)
 }
 
 // databaseGrants are those of backups, restores and repairs, as far as the description has them.

@@ -92,6 +92,7 @@ func Run(ctx context.Context, cfg aws.Config, sys *system.System, data *operated
 	c.webACL(ctx)
 	c.operatorSet(ctx)
 	c.services(ctx)
+	c.loadTask(ctx)
 	c.database(ctx)
 	c.alarms(ctx)
 	c.jobs(ctx)

@@ -15,6 +15,14 @@ import (
 // seeded is a sandbox that holds what the example describes.
 func seeded(t *testing.T) (*sandbox.Sandbox, aws.Config, func() *system.System) {
 	t.Helper()
+	box, cfg, load := empty(t)
+	require.NoError(t, box.Seed(t.Context(), load()))
+	return box, cfg, load
+}
+
+// empty is a sandbox that holds nothing yet.
+func empty(t *testing.T) (*sandbox.Sandbox, aws.Config, func() *system.System) {
+	t.Helper()
 	box, err := sandbox.Open(t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, box.Close()) })
@@ -23,7 +31,6 @@ func seeded(t *testing.T) (*sandbox.Sandbox, aws.Config, func() *system.System) 
 		require.NoError(t, err)
 		return sys
 	}
-	require.NoError(t, box.Seed(t.Context(), load()))
 	var cfg aws.Config
 	box.Configure(&cfg)
 	return box, cfg, load
