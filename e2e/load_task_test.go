@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -63,14 +62,10 @@ func newTaskWorld(t *testing.T) *taskWorld {
 
 	w := unsettled(t, func(s *system.System) {
 		s.Folder = folder
-		s.Loads.Task = &system.LoadTask{
-			Cluster: s.ECS.Cluster, TaskDefinition: "gzs-tejun-load", Container: "worker",
-			Subnets: []string{"subnet-0a1b2c3d4e5f60718"}, SecurityGroups: []string{"sg-0c1d2e3f405162738"},
-		}
+		scene.NameTask(s)
 	})
-	program := filepath.Join(t.TempDir(), "worker")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "tejun/worker").CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	program, err := scene.BuildWorker(t.Context(), t.TempDir())
+	require.NoError(t, err)
 	container := fargate.Worker{
 		Program: program, Temporal: shared.Servers.Temporal.Address(), System: described, Records: shared.Servers.Postgres.DSN(),
 		Operated: shared.Servers.Database.DSN(), Sandbox: w.box.Dir(),

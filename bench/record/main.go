@@ -62,12 +62,12 @@ func record(out, version string) (err error) {
 		return err
 	}
 	quiet := sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
-	program, err := buildWorker(ctx, dir)
+	program, err := scene.BuildWorker(ctx, dir)
 	if err != nil {
 		return err
 	}
 	stack, err := devstack.Start(ctx, devstack.Options{
-		Dir: dir, SystemFile: system, TimeScale: 0, Tests: true, Logger: quiet, Change: nameTask, Worker: program,
+		Dir: dir, SystemFile: system, TimeScale: 0, Tests: true, Logger: quiet, Change: scene.NameTask, Worker: program,
 	})
 	if err != nil {
 		return err

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
-	"path/filepath"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -37,23 +35,6 @@ func (i *inTask) described(source *system.Source) func() (*system.System, error)
 		without.Loads.Task = nil
 		return &without, nil
 	}
-}
-
-// nameTask lets the description name a task.
-func nameTask(s *system.System) {
-	s.Loads.Task = &system.LoadTask{
-		Cluster: s.ECS.Cluster, TaskDefinition: "gzs-tejun-load", Container: "worker",
-		Subnets: []string{"subnet-0a1b2c3d4e5f60718"}, SecurityGroups: []string{"sg-0c1d2e3f405162738"},
-	}
-}
-
-// buildWorker builds the program that tasks run.
-func buildWorker(ctx context.Context, dir string) (string, error) {
-	program := filepath.Join(dir, "worker")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "tejun/worker").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the worker: %w\n%s", err, out)
-	}
-	return program, nil
 }
 
 // killTask ends the task that runs as kill -9 does.
