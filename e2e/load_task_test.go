@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -180,7 +181,7 @@ func TestLoadInAFargateTaskThatIsKilled(t *testing.T) {
 
 	mark, release := len(f.journal()), f.heldBack()
 	rows[998] = "999,新しい店"
-	r = f.delivers("second.csv", append(rows, "1001,増えた店")...)
+	r = f.delivers("second.csv", slices.Concat(rows, []string{"1001,増えた店"})...)
 	f.importing()
 	dead := f.killed()
 	release()

@@ -16,13 +16,13 @@ type TaskProcess struct {
 // UseTaskProcesses says that from now on the tasks of all processes that use this sandbox are real: somebody looks at
 // TaskProcesses, runs them, and tells by TaskStarted and TaskEnded. Without it, tasks are states alone: they reach RUNNING in
 // their time, do nothing, and stop when they are told to.
-func (s *Sandbox) UseTaskProcesses(real bool) error {
+func (s *Sandbox) UseTaskProcesses(use bool) error {
 	return s.change(context.Background(), func(c *call) error {
 		set, err := c.settings()
 		if err != nil {
 			return err
 		}
-		set.RealTasks = real
+		set.RealTasks = use
 		return c.put(settingsKey, set)
 	})
 }

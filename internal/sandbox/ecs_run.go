@@ -14,7 +14,7 @@ import (
 
 const (
 	definitionKind = "ecs:task-definition"
-	taskTokenKind  = "sandbox:ecs-token"
+	taskTokenKind  = "sandbox:ecs-token" //nolint:gosec // an idempotency token, no credential
 )
 
 // definition is a family of task definitions; the sandbox knows its latest revision alone.
