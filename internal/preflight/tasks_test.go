@@ -37,7 +37,7 @@ func TestTheTaskOfLoadsIsChecked(t *testing.T) {
 			withTask(sys)
 			require.NoError(t, box.Seed(t.Context(), sys))
 			c.change(sys.Loads.Task)
-			report := Run(t.Context(), cfg, sys)
+			report := Run(t.Context(), cfg, sys, nil)
 			if c.state == OK {
 				require.True(t, report.Good(), "%+v", report.Problems())
 				return
@@ -58,9 +58,9 @@ func TestPermissionsForTheTaskOfLoadsAreAskedForWhereThereIsOne(t *testing.T) {
 	withTask(sys)
 	require.NoError(t, box.Seed(t.Context(), sys))
 	require.NoError(t, box.AddFault(sandbox.Fault{Service: "ecs", Operation: "RunTask", Kind: sandbox.FaultDenied, Times: sandbox.Forever}))
-	problems := Run(t.Context(), cfg, sys).Problems()
+	problems := Run(t.Context(), cfg, sys, nil).Problems()
 	require.Len(t, problems, 1)
 	assert.Equal(t, "ecs:RunTask", problems[0].Resource)
 	assert.Contains(t, problems[0].Problem, "task-definition/gzs-tejun-load:*")
-	require.True(t, Run(t.Context(), cfg, load()).Good(), "nothing of it is needed without a task")
+	require.True(t, Run(t.Context(), cfg, load(), nil).Good(), "nothing of it is needed without a task")
 }
