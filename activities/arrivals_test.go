@@ -81,7 +81,7 @@ func TestArrivalsOfOneTableWaitForEachOther(t *testing.T) {
 	}})
 	require.NoError(t, err)
 	require.Nil(t, busy)
-	t.Cleanup(func() { _ = database.Release(t.Context(), once) })
+	t.Cleanup(func() { assert.NoError(t, database.Release(context.Background(), once)) })
 	found = b.arrived()
 	require.Empty(t, found.New, "a run that is late is still at work")
 	require.Len(t, found.Waiting, 2)

@@ -1,12 +1,14 @@
 package activities
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"tejun/internal/load"
@@ -56,7 +58,7 @@ func TestALoadThatStartsLeavesWhatOtherRunsWaitWith(t *testing.T) {
 	}})
 	require.NoError(t, err)
 	require.Nil(t, held)
-	t.Cleanup(func() { _ = database.Release(t.Context(), workflow) })
+	t.Cleanup(func() { assert.NoError(t, database.Release(context.Background(), workflow)) })
 	waits, dead := m.load("held"), m.load("released")
 	must(m.bench, m.set.DataLoads.StageDataFile, waits)
 	must(m.bench, m.set.DataLoads.StageDataFile, dead)

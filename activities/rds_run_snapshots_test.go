@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -29,7 +30,7 @@ func going(t *testing.T, workflow string) string {
 	}})
 	require.NoError(t, err)
 	require.Nil(t, holder)
-	t.Cleanup(func() { _ = database.Release(t.Context(), workflow) })
+	t.Cleanup(func() { assert.NoError(t, database.Release(context.Background(), workflow)) })
 	return OperationOf(workflow, "first-run")
 }
 

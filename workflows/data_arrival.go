@@ -131,8 +131,8 @@ func (a *intake) start() runbook.StepSpec {
 
 // load starts the load of a file; one that was started before is done.
 func (a *intake) load(ctx workflow.Context, arrived activities.Arrival) error {
-	ctx, stop := workflow.NewDisconnectedContext(ctx) // a cancelled intake must not take its loads along
-	defer stop()
+	// A cancelled intake must not take its loads along; nor must the end of this function, so the context is never cancelled.
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID: arrived.Load, WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON, StaticSummary: arrived.Dataset + ": " + arrived.File,

@@ -60,6 +60,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 	for _, path := range []string{
 		"Backup.backup", "Backup.delete", "Backup.check-missing", "Backup.restore-test", "Backup.restore-rollback",
 		"DataLoad.task", "DataLoad.task-killed", "DataLoad.task-ended-at-gate",
+		"Backup.run-snapshots", "DataLoad.staged-again", "DataArrival.starts",
 		"DataRepair.approve", "DataRepair.reject", "DataRepair.drift", "DataRepair.other-rows",
 	} {
 		require.True(t, paths[path], "no history of the path %q", path)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"go.temporal.io/sdk/client"
@@ -61,6 +62,30 @@ func (s *stage) load(ctx context.Context, name, text string) error {
 	return err
 }
 
+// loseStaging empties what is staged, as PostgreSQL does when it crashes.
+func (s *stage) loseStaging(ctx context.Context) error {
+	pool, err := s.Operated.Pool(ctx)
+	if err != nil {
+		return err
+	}
+	var tables string
+	err = pool.QueryRow(ctx, `SELECT string_agg(c.oid::regclass::text, ', ') FROM pg_class c
+		WHERE c.relnamespace = 'tejun_load'::regnamespace AND c.relkind = 'r' AND c.relname ~ '^[scr]_'`).Scan(&tables)
+	if err != nil {
+		return fmt.Errorf("list the staging tables: %w", err)
+	}
+	_, err = pool.Exec(ctx, "TRUNCATE "+tables)
+	return err
+}
+
+// dataArrival comes last: the load that it starts holds its table.
+var dataArrival = []take{
+	{"starts", func(ctx context.Context, s *stage) error {
+		err := errors.Join(s.deliver(ctx, "arrived.zip", firstEdition), s.start(ctx, "DataArrival", workflows.DataArrivalInput{Reason: "記録", Requester: "ito", Operator: "tanaka"}))
+		return errors.Join(err, s.ended(ctx, runbook.Done))
+	}},
+}
+
 // dataLoad's takes build on one another: each finds the table as the one before has left it.
 var dataLoad = []take{
 	{"reject", func(ctx context.Context, s *stage) error {
@@ -71,6 +96,15 @@ var dataLoad = []take{
 	}},
 	{"already-loaded", func(ctx context.Context, s *stage) error {
 		return errors.Join(s.load(ctx, "first.zip", firstEdition), s.ended(ctx, runbook.Done))
+	}},
+	{"staged-again", func(ctx context.Context, s *stage) error {
+		if err := s.load(ctx, "second.zip", strings.Replace(firstEdition, "旭ケ丘", "旭ヶ丘", 1)); err != nil {
+			return err
+		}
+		if _, err := s.until(ctx, func(st runbook.Status) bool { return st.WaitingFor != nil && st.WaitingFor.Gate == "content" }); err != nil {
+			return err
+		}
+		return errors.Join(s.loseStaging(ctx), s.play(ctx, act{"content", runbook.Approve, "sato"}), s.ended(ctx, runbook.Done))
 	}},
 	{"bad-file", func(ctx context.Context, s *stage) error {
 		return errors.Join(s.load(ctx, "broken.zip", brokenEdition), s.play(ctx, act{"stage", runbook.Rollback, "kato"}), s.ended(ctx, runbook.Failed))

@@ -89,7 +89,10 @@ func record(out, version string) (err error) {
 	for _, show := range []struct {
 		runbook string
 		takes   []take
-	}{{"Backup", backup}, {"PlannedOutage", plannedOutage}, {"DataLoad", slices.Concat(dataLoad, dataLoadTasks)}, {"DataRepair", dataRepair}} {
+	}{
+		{"Backup", backup}, {"PlannedOutage", plannedOutage}, {"DataLoad", slices.Concat(dataLoad, dataLoadTasks)}, {"DataRepair", dataRepair},
+		{"DataArrival", dataArrival},
+	} {
 		for _, t := range show.takes {
 			path := filepath.Join(out, show.runbook+"."+t.name+"."+version+".json")
 			if err := one(ctx, &stage{Stack: stack, id: "record-" + show.runbook + "-" + t.name, inTask: tasks}, t, path); err != nil {

@@ -56,6 +56,9 @@ var backup = []take{
 	{"check", func(ctx context.Context, s *stage) error {
 		return errors.Join(s.ask(ctx, "check"), s.ended(ctx, runbook.Done))
 	}},
+	{"run-snapshots", func(ctx context.Context, s *stage) error { // looks for those of other runs as well
+		return errors.Join(s.ask(ctx, "backup"), s.ended(ctx, runbook.Done))
+	}},
 	{"delete", func(ctx context.Context, s *stage) error {
 		first := *s
 		first.id += "-first"
