@@ -142,9 +142,9 @@ func (c *comparison) compare(ctx context.Context) (d Difference, err error) {
 // there makes sure that a table of the staging was not emptied, as PostgreSQL does with unlogged tables when it crashes: it
 // takes all rows or none. What people do to single rows the counts of the import itself show.
 func (c *comparison) there(ctx context.Context, table string, rows int64) error {
-	var some bool
-	err := c.tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+table+")").Scan(&some)
-	if undefined(err) || err == nil && some != (rows > 0) {
+	var size int64
+	err := c.tx.QueryRow(ctx, "SELECT pg_relation_size($1::text::regclass)", table).Scan(&size)
+	if undefined(err) || err == nil && size == 0 && rows > 0 {
 		return ErrNotStaged
 	}
 	return wrap("look for the staged rows", err)
