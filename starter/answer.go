@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ import (
 // answerFlags are the flags of the commands that answer a run.
 type answerFlags struct {
 	reason, gate, until, decision string
+	values                        []string
 }
 
 // answerHelp is what differs between those commands.
@@ -33,15 +35,16 @@ it now: if the plan has changed by the time it arrives, it does not count. Look 
 
 Whoever requested or operates the change cannot approve it, and one person counts once. Every approval is recorded, a
 refused one too. The identity is claimed, not proven.`, `--reason "計画と影響範囲を確認した"`},
-	{runbook.Reject, "Reject what a gate asks; the run ends", `Rejects at the gate that the run waits at. The run ends and puts back what it had changed. A rejection wins over
-approvals until the work has started.`, `--reason "別の作業と重なるため"`},
+	{runbook.Reject, "Reject what a gate asks; the run ends", `Rejects at the gate that the run waits at. The run ends and puts back what it had changed; where the gate says so, the
+work is done again instead. A rejection wins over approvals until the work has started.`, `--reason "別の作業と重なるため"`},
 	{runbook.Retry, "Try a held step again", `Tries the held step again. After an unknown outcome ("may or may not have happened") look first whether it did: retry
 does it again.`, `--reason "権限を付与した"`},
 	{runbook.Skip, "Leave a held step out and go on", `Goes on as if the held step had been done, where the runbook allows it. After an unknown outcome this is the answer if
 you saw that it did happen.`, `--reason "メールの到着を確認した"`},
 	{runbook.Rollback, "Give up at a held step and put everything back", `Ends the run at the held step and undoes the steps before it, in reverse order.`,
 		`--reason "原因調査に時間がかかる"`},
-	{runbook.Finished, "Report the work as finished", `Says that the people's work in the run is finished. The run goes on: in a planned outage the site comes back.`,
+	{runbook.Finished, "Report the work as finished", `Says that the people's work in the run is finished. The run goes on: in a planned outage the site comes back.
+Where the run asks for figures or names with it, show says which; each is given as --value NAME=VALUE.`,
 		`--reason "バージョン更新と動作確認が完了"`},
 	{runbook.Extend, "Extend the window", `Moves the end of the window. --until takes RFC 3339 with a zone, a time of day ("03:30", the next one in the system's
 zone), or "+30m" for so long from now. How far it may go stands in system.yaml.`,
@@ -68,6 +71,9 @@ func (a *app) answerCommands() []*cobra.Command {
 		c.Flags().StringVarP(&f.reason, "reason", "r", "", "why, for the record (required)")
 		c.Flags().StringVar(&f.gate, "gate", "", "gate or step that it is for; by default what the run waits for")
 		c.Flags().StringVar(&f.decision, "decision", "", "ID of this decision; sending the same one again counts once")
+		if h.action == runbook.Finished {
+			c.Flags().StringArrayVar(&f.values, "value", nil, "what the run asks for with the answer, name=value; may be repeated")
+		}
 		if h.action == runbook.Extend {
 			c.Flags().StringVar(&f.until, "until", "", "the window's new end (required)")
 		}
@@ -121,6 +127,19 @@ func (a *app) decision(action string, f answerFlags) (runbook.Decision, error) {
 	d := runbook.Decision{Action: action, By: a.as, Reason: f.reason, ID: f.decision, Gate: f.gate}
 	if d.ID == "" {
 		d.ID = uuid.NewString()
+	}
+	for _, pair := range f.values {
+		name, value, ok := strings.Cut(pair, "=")
+		if name = strings.TrimSpace(name); !ok || name == "" {
+			return runbook.Decision{}, usage("--value %q: write it as NAME=VALUE, such as hours=6.5", pair)
+		}
+		if _, twice := d.Values[name]; twice {
+			return runbook.Decision{}, usage("--value gives %s twice: keep one", name)
+		}
+		if d.Values == nil {
+			d.Values = map[string]string{}
+		}
+		d.Values[name] = value
 	}
 	if action == runbook.Extend {
 		if f.until == "" {
@@ -187,6 +206,9 @@ func (a *app) printQuestion(s runbook.Status, d runbook.Decision) {
 		for _, change := range s.Plan.Changes {
 			a.printf("    - %s\n", oneLine(change.Title))
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Values)) {
+		a.printf("  %-10s %s\n", name, oneLine(d.Values[name]))
 	}
 	if d.Until != nil {
 		a.printf("  new end    %s\n", fullTime(*d.Until, a.zone()))

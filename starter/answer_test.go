@@ -120,3 +120,27 @@ func TestAnUnansweredDecisionSaysHowToSendItAgain(t *testing.T) {
 	assert.Equal(t, exitRefused, exit.code)
 	assert.False(t, errors.As(a.sendProblem("run", d, errors.New("odd")), &exit))
 }
+
+func TestDoneCarriesValues(t *testing.T) {
+	a, _, _ := newCLI(t).app()
+	a.as = "tanaka"
+	d, err := a.decision("done", answerFlags{reason: "x", values: []string{"hours=6.5", "file=a=b.csv"}})
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"hours": "6.5", "file": "a=b.csv"}, d.Values)
+	for want, values := range map[string][]string{"write it as NAME=VALUE": {"hours"}, "hours twice": {"hours=1", "hours=2"}, `--value "=1"`: {"=1"}} {
+		_, err := a.decision("done", answerFlags{reason: "x", values: values})
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+func TestShowSaysWhatAnAnswerCarries(t *testing.T) {
+	a, out, _ := newCLI(t).app()
+	s := runbook.Status{ID: "run", WaitingFor: &runbook.WaitingFor{
+		Kind: "work", Gate: "estimate", Answers: []string{"done"}, By: runbook.Answerers{"done": {"tanaka"}}, Eligible: []string{"tanaka"},
+		Values: runbook.Carried{"done": {{Name: "hours", Means: "工数（時間）"}, {Name: "rows", Means: "件数", Optional: true}}},
+	}}
+	a.printWaiting(&s, a.now(), japan())
+	assert.Contains(t, out.String(), `done run --as tanaka --value hours=… --reason "…"`)
+	assert.Contains(t, out.String(), "hours: 工数（時間）\n")
+	assert.Contains(t, out.String(), "rows: 件数 (may be left out)\n")
+}

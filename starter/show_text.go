@@ -75,6 +75,13 @@ func (a *app) printWaiting(s *runbook.Status, now time.Time, zone *time.Location
 			label = "answer "
 		}
 		a.printf("  %s %s\n", label, a.paint(cyan, a.answerLine(s, action)))
+		for _, v := range w.Values[action] {
+			may := ""
+			if v.Optional {
+				may = " (may be left out)"
+			}
+			a.printf("            %s: %s%s\n", v.Name, oneLine(v.Means), may)
+		}
 	}
 }
 
@@ -105,6 +112,11 @@ func (a *app) answerLine(s *runbook.Status, action string) string {
 	line := fmt.Sprintf("%s %s %s --as %s", a.self(), action, s.ID, shellWord(person))
 	if action == runbook.Extend {
 		line += " --until HH:MM"
+	}
+	for _, v := range w.Values[action] {
+		if !v.Optional {
+			line += " --value " + v.Name + "=…"
+		}
 	}
 	line += ` --reason "…"`
 	if len(able) < len(w.Eligible) {

@@ -43,6 +43,7 @@ func (s Status) Markdown() string {
 			if name == Extend {
 				b.WriteString("; it also takes the window's new end: `\"until\": \"2027-01-23T23:30:00+09:00\"`")
 			}
+			b.WriteString(w.Values.example(name))
 			b.WriteString("\n")
 		}
 	}

@@ -70,7 +70,7 @@ func (r *Run) decide(ctx workflow.Context, action string, raw converter.RawValue
 		answered.Refusal = "the message " + err.Error()
 		return r.note(ctx, answered)
 	}
-	answered.Action, answered.By, answered.Reason, answered.ID = d.Action, d.By, d.Reason, d.ID
+	answered.Action, answered.By, answered.Reason, answered.ID, answered.Values = d.Action, d.By, d.Reason, d.ID, d.Values
 	if _, repeated := r.seen[d.ID]; d.ID != "" && repeated {
 		answered.Refusal = "decision " + d.ID + " has been received before; it counts once"
 		return r.note(ctx, answered)
@@ -81,7 +81,7 @@ func (r *Run) decide(ctx workflow.Context, action string, raw converter.RawValue
 		return r.note(ctx, answered)
 	}
 	if person.Known {
-		answered.Person = person.ID
+		answered.Person, d.By = person.ID, person.ID
 	}
 	q := r.asking
 	if d.Action == Cancel { // may come at any time, whatever the run waits for
@@ -95,6 +95,9 @@ func (r *Run) decide(ctx workflow.Context, action string, raw converter.RawValue
 		return judge(q, d, person, life, r.subject.Environment, life != r.original)
 	}
 	answered.Gate, answered.Refusal = r.gate(), judged()
+	if answered.Refusal == "" {
+		answered.Refusal = q.values.misfit(d)
+	}
 	if answered.Refusal == "" && q.check != nil {
 		answered.Refusal = q.check(ctx, d)
 	}
@@ -178,8 +181,12 @@ func decodeDecision(raw converter.RawValue, action string, d *Decision) error {
 	default:
 		d.Action = action
 	}
-	if len(d.By)+len(d.Reason)+len(d.ID) > longest {
-		return fmt.Errorf("is too long: by, reason and id together may have %d bytes", longest)
+	length := len(d.By) + len(d.Reason) + len(d.ID)
+	for name, value := range d.Values { // the order does not matter for a sum
+		length += len(name) + len(value)
+	}
+	if length > longest {
+		return fmt.Errorf("is too long: by, reason, id and values together may have %d bytes", longest)
 	}
 	return nil
 }

@@ -51,6 +51,7 @@ type question struct {
 	until  time.Time
 	then   string // what happens at that time
 	check  func(ctx workflow.Context, d Decision) string
+	values Carried // what answers carry; an answer that is not here carries nothing
 
 	approvers []string // people whose approval counts
 	answer    *Answered
@@ -168,7 +169,7 @@ func (q *question) waitingFor() *WaitingFor {
 	slices.Sort(eligible)
 	return &WaitingFor{
 		Kind: q.kind, Gate: q.gate, Why: q.why, Answers: q.taken(), Eligible: slices.Compact(eligible), By: by,
-		Got: len(q.approvers), Quorum: q.quorum, Plan: q.plan, NamePlan: q.again, Until: q.until.UTC(), Then: q.then,
+		Values: q.values, Got: len(q.approvers), Quorum: q.quorum, Plan: q.plan, NamePlan: q.again, Until: q.until.UTC(), Then: q.then,
 	}
 }
 

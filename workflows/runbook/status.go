@@ -59,6 +59,7 @@ type WaitingFor struct {
 	Answers  []string  `json:"answers"`  // such as "approve", "reject"
 	Eligible []string  `json:"eligible"` // person IDs who can still give one of the answers
 	By       Answerers `json:"by"`       // who can still give which
+	Values   Carried   `json:"values"`   // what an answer must or may carry, by answer
 	Got      int       `json:"got"`      // approvals counted so far
 	Quorum   int       `json:"quorum"`
 	Plan     string    `json:"plan"`     // digest that an approval must be for, "" if none
@@ -108,6 +109,8 @@ type Answered struct {
 	Accepted bool      `json:"accepted"`
 	Refusal  string    `json:"refusal"`  // why it does not count
 	Identity string    `json:"identity"` // "claimed"
+
+	Values map[string]string `json:"values,omitempty"` // that it carried
 }
 
 // Hold is a resource that the run holds.
@@ -135,4 +138,6 @@ type Decision struct {
 	Gate   string     `json:"gate,omitempty"`  // gate or held step it is meant for
 	Plan   string     `json:"plan,omitempty"`  // digest it is meant for
 	Until  *time.Time `json:"until,omitempty"` // extend: the window's new end
+
+	Values map[string]string `json:"values,omitempty"` // what else the answer carries; the question says what it takes
 }

@@ -39,14 +39,15 @@ type Ask struct {
 	Then    string            // what happens at that time
 	Answers map[string]string // answer → "operate" or "decide": who may give it
 	Tell    string            // mail template for those who may answer, sent when the question opens; "" for none
-	// Check looks at an answer before it counts; it returns why it does not, or "".
+	Values  Carried           // what the answers carry besides a reason
+	// Check looks at an answer before it counts; it returns why it does not, or "". The answer's By is the person's ID by then.
 	Check func(workflow.Context, Decision) string
 }
 
-// Asked opens the question and waits. The decision is nil when the time is over.
+// Asked opens the question and waits. The decision is nil when the time is over; its By is the person's ID.
 func (r *Run) Asked(ctx workflow.Context, state State, a Ask) (*Decision, error) {
 	q := &question{
-		kind: a.Kind, gate: a.Name, judges: r.approvers(), why: a.Why, until: a.Until, then: a.Then, check: a.Check, terms: map[string]authority{},
+		kind: a.Kind, gate: a.Name, judges: r.approvers(), why: a.Why, until: a.Until, then: a.Then, check: a.Check, values: a.Values, terms: map[string]authority{},
 	}
 	list := ""
 	for _, name := range Answers() {
