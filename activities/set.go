@@ -63,6 +63,7 @@ type Set struct {
 	Site       *Site
 	Records    *Records
 	Directory  *Directory
+	Runs       *Runs
 }
 
 // New connects the activities with the outside. It calls nothing yet.
@@ -95,6 +96,7 @@ func New(d Deps) (Set, error) {
 		Site:       &Site{http: siteClient(d.HTTP), system: d.System},
 		Records:    &Records{store: d.Records},
 		Directory:  &Directory{system: d.System, calendar: d.Calendar, operated: d.Operated, now: time.Now},
+		Runs:       newRuns(),
 	}, nil
 }
 
@@ -184,6 +186,8 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Directory.GateTerms,
 		s.Directory.AnswerTerms,
 		s.Directory.ResolveExtension,
+		s.Runs.FindRun,
+		s.Runs.AwaitRun,
 	} {
 		r.RegisterActivity(activity)
 	}

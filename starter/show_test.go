@@ -173,3 +173,16 @@ func TestShowSaysHowFarAnActivityIs(t *testing.T) {
 	assert.Equal(t, "StageDataFile", shown.Progress[0].Activity)
 	assert.Contains(t, shown.Progress[0].Says, "(25 %)")
 }
+
+func TestShowNamesTheRunsThatItHasStarted(t *testing.T) {
+	a, out, _ := newCLI(t).app()
+	began := a.now().Add(-time.Minute)
+	a.printChildren(&runbook.Status{Children: []runbook.ChildLine{
+		{ID: "run-load-1", State: runbook.Failed, Title: "登録", Outcome: "sato rejected content", StartedAt: &began, EndedAt: &began},
+		{ID: "run-load-2", State: runbook.Running, Title: "登録", StartedAt: &began},
+	}}, a.now(), japan())
+	for _, line := range []string{"Runs that it has started", "run-load-1", "sato rejected content", "show run-load-2"} {
+		assert.Contains(t, out.String(), line)
+	}
+	assert.NotContains(t, out.String(), "show run-load-1")
+}

@@ -26,6 +26,7 @@ func (a *app) printStatus(v view, f showFlags) {
 	}
 	a.printWaiting(s, now, zone)
 	a.printSteps(s, now, zone)
+	a.printChildren(s, now, zone)
 	if s.Plan != nil && !f.noPlan {
 		a.printPlan(*s.Plan)
 	}
@@ -40,6 +41,9 @@ func (a *app) origin(s *runbook.Status, now time.Time, zone *time.Location) stri
 		text += " · requested by " + s.Requester
 	}
 	text += fmt.Sprintf(" · started %s (%s)", fullTime(s.StartedAt, zone), relative(s.StartedAt, now))
+	if s.Parent != "" {
+		text += " · started by " + oneLine(s.Parent)
+	}
 	if s.EndedAt != nil {
 		text += fmt.Sprintf(" · ended %s after %s", clock(*s.EndedAt, now, zone), span(s.EndedAt.Sub(s.StartedAt)))
 	}
@@ -171,6 +175,39 @@ func (a *app) printSteps(s *runbook.Status, now time.Time, zone *time.Location) 
 		g.add(a.paint(m.colour, m.mark), string(step.State), started, took, tries, title)
 	}
 	g.print(a, "  ")
+}
+
+// printChildren shows the runs that a run has started. What one of them waits for stands in its own status.
+func (a *app) printChildren(s *runbook.Status, now time.Time, zone *time.Location) {
+	if len(s.Children) == 0 {
+		return
+	}
+	a.heading("Runs that it has started")
+	g := newGrid("STATE", "RUN", "STARTED", "TOOK", "FOR")
+	if width := a.width(); width > 0 {
+		g.wrap[5] = max(24, width/3)
+	}
+	var running []string
+	for _, c := range s.Children {
+		started, took, end := "", "", now
+		if c.EndedAt != nil {
+			end = *c.EndedAt
+		} else {
+			running = append(running, c.ID)
+		}
+		if c.StartedAt != nil {
+			started, took = clock(*c.StartedAt, now, zone), span(end.Sub(*c.StartedAt))
+		}
+		about := oneLine(c.Title)
+		if c.Outcome != "" {
+			about += "\n" + oneLine(c.Outcome)
+		}
+		g.add(a.paint(stateColour(string(c.State)), string(c.State)), oneLine(c.ID), started, took, about)
+	}
+	g.print(a, "  ")
+	for _, id := range running {
+		a.printf("  what it waits for  %s\n", a.paint(cyan, a.self()+" show "+shellWord(id)))
+	}
 }
 
 func (a *app) printPlan(p plan.Plan) {

@@ -27,6 +27,9 @@ func (s Status) Markdown() string {
 	for _, fact := range s.About {
 		fmt.Fprintf(&b, "\n%s: %s  ", fact.Name, code(fact.Value))
 	}
+	if s.Parent != "" {
+		fmt.Fprintf(&b, "\n起動元 · Started by: %s  ", code(s.Parent))
+	}
 	b.WriteString("\n")
 	if w := s.WaitingFor; w != nil {
 		fmt.Fprintf(&b, "\n**Waiting for %s** (%s) until %s, then: %s\n\n", strings.Join(w.Answers, " / "), w.Gate, JST(w.Until), w.Then)
@@ -61,6 +64,18 @@ func (s Status) Markdown() string {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", strings.ReplaceAll(marks[step.State], " ", nbsp), title,
 			clock(step.StartedAt, "1/2"+nbsp+"15:04:05"), clock(step.EndedAt, "15:04:05"), times(step.Attempts))
+	}
+	if len(s.Children) > 0 {
+		b.WriteString("\n### Runs that it has started\n")
+	}
+	for _, c := range s.Children {
+		fmt.Fprintf(&b, "\n- **%s** `%s` (%s): %s", c.State, code(c.ID), c.Runbook, code(c.Title))
+		if c.Outcome != "" {
+			b.WriteString(" – " + code(c.Outcome))
+		}
+	}
+	if len(s.Children) > 0 {
+		b.WriteString("\n")
 	}
 	if len(s.Approvals) > 0 {
 		b.WriteString("\n### Answers\n")

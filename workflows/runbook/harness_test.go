@@ -75,6 +75,7 @@ type bench struct {
 	drift       int // raising it changes the plan
 	life        any // run ID as recorded in the history; a Reset changes it
 	run         *Run
+	ready       func() // called once everything is registered; mocks come after that
 }
 
 func newBench(t *testing.T) *bench {
@@ -277,6 +278,9 @@ func (b *bench) toyWith(input any, body func(workflow.Context, *Run) error) erro
 		return err
 	}, workflow.RegisterOptions{Name: toySpec.Name})
 	b.env.OnMutableSideEffect("run-id").Return(func(string) any { return b.life }).Maybe()
+	if b.ready != nil {
+		b.ready()
+	}
 	b.env.ExecuteWorkflow(toySpec.Name, input)
 	require.True(b.t, b.env.IsWorkflowCompleted())
 	for name := range b.fail {

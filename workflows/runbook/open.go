@@ -24,8 +24,11 @@ func Open(ctx workflow.Context, spec Spec, raw converter.RawValue, in Validator)
 		ID: info.WorkflowExecution.ID, RunID: info.WorkflowExecution.RunID,
 		Runbook: spec.Name, Row: spec.Row, Title: spec.Title,
 		State: Planning, Says: "checks the input", StartedAt: info.WorkflowStartTime.UTC(),
-		About: []Fact{}, Steps: []Step{}, Approvals: []Answered{}, Holds: []Hold{},
+		About: []Fact{}, Steps: []Step{}, Children: []ChildLine{}, Approvals: []Answered{}, Holds: []Hold{},
 		operation: activities.OperationOf(info.WorkflowExecution.ID, info.FirstRunID),
+	}
+	if parent := info.ParentWorkflowExecution; parent != nil {
+		r.status.Parent = parent.ID
 	}
 	err := workflow.SetQueryHandlerWithOptions(ctx, "status", func() (Status, error) { return r.status, nil },
 		workflow.QueryHandlerOptions{Description: "State, steps, plan, approvals, what the run waits for and who can answer."})

@@ -38,6 +38,8 @@ var (
 	Settle = Policy{attempt: 45 * time.Minute, attempts: 5, first: time.Second, longest: 30 * time.Second}
 	// Observe repeats a check from outside until it holds, for at most ten minutes.
 	Observe = Policy{attempt: 20 * time.Second, total: 10 * time.Minute, first: time.Second, longest: 10 * time.Second}
+	// Follow waits for another run, which has limits of its own.
+	Follow = Policy{attempt: patience, first: time.Second, longest: time.Minute}
 	// Courtesy tells people something that the run does not depend on.
 	Courtesy = Policy{attempt: 30 * time.Second, attempts: 3, first: 2 * time.Second, longest: 10 * time.Second}
 )

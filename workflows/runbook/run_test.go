@@ -70,7 +70,7 @@ func TestStatusKeepsItsNames(t *testing.T) {
 		}
 	}
 	require.ElementsMatch(t, []string{"id", "runId", "runbook", "row", "title", "requester", "about", "state", "says", "waitingFor",
-		"steps", "plan", "approvals", "holds", "evidence", "startedAt", "endedAt"}, names)
+		"parent", "children", "steps", "plan", "approvals", "holds", "evidence", "startedAt", "endedAt"}, names)
 }
 
 func (b *bench) nothing(workflow.Context, *Run) error { return nil }

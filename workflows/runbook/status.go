@@ -29,11 +29,13 @@ type Status struct {
 	Row        int         `json:"row"`
 	Title      string      `json:"title"`
 	Requester  string      `json:"requester"`
-	About      []Fact      `json:"about"` // what the run is about, in words
+	Parent     string      `json:"parent"` // workflow ID of the run that has started this one; "" if a person or a schedule did
+	About      []Fact      `json:"about"`  // what the run is about, in words
 	State      State       `json:"state"`
 	Says       string      `json:"says"` // the state in one line of words
 	WaitingFor *WaitingFor `json:"waitingFor"`
 	Steps      []Step      `json:"steps"`
+	Children   []ChildLine `json:"children"` // runs that this one has started
 	Plan       *plan.Plan  `json:"plan"`
 	Approvals  []Answered  `json:"approvals"` // every decision in the order of history, refused ones too
 	Holds      []Hold      `json:"holds"`     // resources that this run holds
@@ -94,6 +96,18 @@ type Step struct {
 	StartedAt *time.Time `json:"startedAt"`
 	EndedAt   *time.Time `json:"endedAt"`
 	Error     string     `json:"error"`
+}
+
+// ChildLine is a run that a run has started.
+type ChildLine struct {
+	Name      string     `json:"name"` // such as "load-1"
+	ID        string     `json:"id"`   // workflow ID
+	Runbook   string     `json:"runbook"`
+	Title     string     `json:"title"`   // what it was started for
+	State     State      `json:"state"`   // running, done or failed; more says its own status
+	Outcome   string     `json:"outcome"` // in words, once it has ended
+	StartedAt *time.Time `json:"startedAt"`
+	EndedAt   *time.Time `json:"endedAt"`
 }
 
 // Answered is a decision and what became of it.
