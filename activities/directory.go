@@ -142,6 +142,22 @@ func (a *Directory) ResolveDataLoad(_ context.Context, in load.Request) (load.Ta
 	return target, nil
 }
 
+// ResolveDataSupport finds the dataset, the people and the deadline of a request for data, or refuses it (Refused) with the reason.
+func (a *Directory) ResolveDataSupport(_ context.Context, in load.SupportRequest) (load.SupportTarget, error) {
+	s, err := describe(a.system)
+	if err != nil {
+		return load.SupportTarget{}, err
+	}
+	if err := a.needsOperated(); err != nil {
+		return load.SupportTarget{}, err
+	}
+	target, err := load.ResolveSupport(s, a.calendar, in)
+	if err != nil {
+		return load.SupportTarget{}, fail(Refused, "%v", err)
+	}
+	return target, nil
+}
+
 // ResolveRepair finds the template of a repair and checks the request against it, or refuses it (Refused) with the reason.
 func (a *Directory) ResolveRepair(_ context.Context, in repair.Request) (repair.Target, error) {
 	s, err := describe(a.system)

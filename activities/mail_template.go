@@ -29,6 +29,11 @@ var mailNeeds = map[string][]string{
 	"step-held":           {"step", "error", "runId"},
 	"undo-failed":         {"step", "error", "runId"},
 	"backup-missing":      {"error", "detail", "start", "runId"},
+	"support-request":     {"title", "requester", "until", "detail", "runId"},
+	"support-create":      {"title", "until", "detail", "runId"},
+	"support-returned":    {"title", "error", "until", "runId"},
+	"support-done":        {"title", "detail", "runId"},
+	"support-ended":       {"title", "error", "runId"},
 	"window-decision":     {"title", "end", "until", "runId"},
 	"window-overrun":      {"title", "end", "until", "runId"},
 }

@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -36,4 +37,22 @@ func (w *rejectWriter) flush(ctx context.Context) error {
 			return []any{list[i].Line, list[i].Column, list[i].Reason, list[i].Raw, list[i].Size}, nil
 		}))
 	return wrap("write the rejected rows down", err)
+}
+
+// RejectReasons are the first rejected rows of what this attempt has staged, in the order of the file, as "line 3, column: reason".
+func (s *Store) RejectReasons(ctx context.Context, run Run, most int) ([]string, error) {
+	rows, err := s.pool.Query(ctx, fmt.Sprintf("SELECT line, name, reason FROM %s ORDER BY line, name LIMIT %d", quote(ledgerSchema, run.table("r")), most))
+	if err != nil {
+		return nil, wrap("read the rejected rows", err)
+	}
+	reasons, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
+		var line int64
+		var column, reason string
+		err := row.Scan(&line, &column, &reason)
+		if column != "" {
+			column = ", " + column
+		}
+		return fmt.Sprintf("line %d%s: %s", line, column, reason), err
+	})
+	return reasons, wrap("read the rejected rows", err)
 }

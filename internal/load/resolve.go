@@ -1,6 +1,7 @@
 package load
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -87,8 +88,8 @@ func locate(s *system.System, d *dataset.Dataset, file string) (string, error) {
 		return "", fmt.Errorf("file %q does not match %s, as the dataset %s wants", file, source.Match, d.ID)
 	}
 	if source.S3 != nil {
-		if !slices.Contains(s.Loads.Buckets, source.S3.Bucket) {
-			return "", fmt.Errorf("the dataset %s reads from the bucket %s, which is not among loads.buckets of system.yaml", d.ID, source.S3.Bucket)
+		if problem := bucketProblem(s, d); problem != "" {
+			return "", errors.New(problem)
 		}
 		return "s3://" + source.S3.Bucket + "/" + source.S3.Prefix + file, nil
 	}
@@ -96,4 +97,12 @@ func locate(s *system.System, d *dataset.Dataset, file string) (string, error) {
 		return "", fmt.Errorf("the dataset %s reads files of this machine, which is for development only", d.ID)
 	}
 	return filepath.Join(source.File.Dir, file), nil
+}
+
+// bucketProblem says why a dataset's bucket is not read, or "".
+func bucketProblem(s *system.System, d *dataset.Dataset) string {
+	if slices.Contains(s.Loads.Buckets, d.Source.S3.Bucket) {
+		return ""
+	}
+	return fmt.Sprintf("the dataset %s reads from the bucket %s, which is not among loads.buckets of system.yaml", d.ID, d.Source.S3.Bucket)
 }

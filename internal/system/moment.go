@@ -46,6 +46,19 @@ func (s *System) Moment(text string, from time.Time, cal *calendar.Calendar) (ti
 	return at, nil
 }
 
+// Deadline reads a moment, or a day such as 2027-01-29: then it is the end of that day's business hours.
+func (s *System) Deadline(text string, from time.Time, cal *calendar.Calendar) (time.Time, error) {
+	day, err := time.ParseInLocation(time.DateOnly, text, s.Location())
+	if err != nil {
+		return s.Moment(text, from, cal)
+	}
+	closing, err := calendar.ParseTimeOfDay(s.BusinessHours.End)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("businessHours.end of system.yaml: %w", err)
+	}
+	return closing.On(day), nil
+}
+
 func move(at time.Time, term string, cal *calendar.Calendar) (time.Time, error) {
 	if m := businessDayTerm.FindStringSubmatch(term); m != nil {
 		n, err := strconv.Atoi(m[1])

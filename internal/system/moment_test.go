@@ -41,6 +41,20 @@ func TestMomentsOfScheduledRunsCountFromTheirStart(t *testing.T) {
 	}
 }
 
+func TestADeadlineMayBeADay(t *testing.T) {
+	s, cal := example(t), japan(t)
+	from := jst(t, "2026-06-02 10:00")
+	for text, want := range map[string]string{"2026-06-09": "2026-06-09 18:15", "+5bd": "2026-06-09 10:00", "2026-07-01T00:00:00+09:00": "2026-07-01 00:00"} {
+		got, err := s.Deadline(text, from, cal)
+		require.NoError(t, err, text)
+		assert.True(t, jst(t, want).Equal(got), "%s: %s", text, got)
+	}
+	for _, text := range []string{"2026-06-31", "2026/06/30", ""} {
+		_, err := s.Deadline(text, from, cal)
+		require.Error(t, err, text)
+	}
+}
+
 func TestTheExamplesScheduleKeepsItsNotice(t *testing.T) {
 	s, cal := example(t), japan(t)
 	schedule := s.Schedules[0]

@@ -17,7 +17,11 @@ type Gate struct {
 	Name     string // such as "plan"
 	Asks     string // what is decided here, in words
 	NotAfter time.Time
-	Plan     func(workflow.Context) ([]plan.Change, error) // computes the plan anew
+	// Accepts: what is decided is whether work that was done is as it was asked for. Whoever asked for it may say so; whoever
+	// had a hand in it may not.
+	Accepts bool
+	Expires string                                         // what happens at the deadline, in words; "" for "the run ends: expired"
+	Plan    func(workflow.Context) ([]plan.Change, error) // computes the plan anew
 }
 
 // Planned computes the plan for the first time and shows it.
@@ -48,19 +52,30 @@ func (r *Run) compute(ctx workflow.Context, compute func(workflow.Context) ([]pl
 // Satisfiable refuses the run at once if one of the gates can never be passed: if the only people with the role are those
 // who requested or operate the change, or if no approval counts at all.
 func (r *Run) Satisfiable(ctx workflow.Context, gates ...string) error {
-	if r.subject.Environment == production {
-		return End(ErrRefused, "in production an approval must be signed with the approver's own key, and this edition takes no signed ones yet: nobody could pass the gate %q, so nothing is begun", gates[0])
-	}
 	for _, name := range gates {
-		terms, err := local(ctx, directory.GateTerms, r.gateQuestion(ctx, Gate{Name: name}))
-		if err != nil {
-			return endOr(ctx, err, ErrRefused)
+		if err := r.CanPass(ctx, Gate{Name: name}); err != nil {
+			return err
 		}
-		free := slices.DeleteFunc(slices.Clone(terms.Eligible), func(id string) bool { return slices.Contains(r.barred(), id) })
-		if len(free) < terms.Quorum {
-			return End(ErrRefused, "the gate %q needs %d approval(s) by people with the role %s, and only %v can give one: %v requested or operate this change. Let somebody else request or operate it, or add an approver to system.yaml",
-				name, terms.Quorum, terms.Role, free, r.barred())
-		}
+	}
+	return nil
+}
+
+// CanPass refuses a gate that nobody could pass, as Satisfiable does; without are people who are about to have a hand in the
+// change.
+func (r *Run) CanPass(ctx workflow.Context, g Gate, without ...string) error {
+	if r.subject.Environment == production {
+		return End(ErrRefused, "in production an approval must be signed with the approver's own key, and this edition takes no signed ones yet: nobody could pass the gate %q, so nothing is begun", g.Name)
+	}
+	terms, err := local(ctx, directory.GateTerms, r.gateQuestion(ctx, g))
+	if err != nil {
+		return endOr(ctx, err, ErrRefused)
+	}
+	barred := append(r.barred(g), without...)
+	free := slices.DeleteFunc(slices.Clone(terms.Eligible), func(id string) bool { return slices.Contains(barred, id) })
+	if len(free) < terms.Quorum {
+		slices.Sort(barred)
+		return End(ErrRefused, "the gate %q needs %d approval(s) by people with the role %s, and only %v can give one: %v requested or operate this change. Let somebody else request or operate it, or add an approver to system.yaml",
+			g.Name, terms.Quorum, terms.Role, free, slices.Compact(barred))
 	}
 	return nil
 }
@@ -76,10 +91,13 @@ func (r *Run) Approve(ctx workflow.Context, g Gate) error {
 		return endOr(ctx, err, ErrRefused)
 	}
 	q := &question{
-		kind: "approval", gate: g.Name, why: g.Asks, quorum: terms.Quorum, plan: r.PlanDigest(), barred: r.barred(),
+		kind: "approval", gate: g.Name, why: g.Asks, quorum: terms.Quorum, plan: r.PlanDigest(), barred: r.barred(g),
 		terms: map[string]authority{Approve: who(terms), Reject: who(terms)},
 		again: r.passed[g.Name] != nil,
 		life:  r.life(ctx), until: terms.Deadline, then: "the run ends: expired",
+	}
+	if g.Expires != "" {
+		q.then = g.Expires
 	}
 	r.say(ctx, AwaitingApproval, g.Asks)
 	r.Record(ctx, "gate-opened", g.Name, q.waitingFor())
@@ -160,10 +178,14 @@ func (r *Run) void(ctx workflow.Context, g Gate) (string, error) {
 }
 
 func (r *Run) gateQuestion(ctx workflow.Context, g Gate) activities.GateQuestion {
-	return activities.GateQuestion{
+	question := activities.GateQuestion{
 		Runbook: r.spec.Name, Gate: g.Name, Requester: r.subject.Requester, Operator: r.subject.Operator,
 		OpenedAt: workflow.Now(ctx).UTC(), NotAfter: g.NotAfter.UTC(),
 	}
+	if g.Accepts {
+		question.Requester = ""
+	}
+	return question
 }
 
 // approvers are the people whose approval has counted in this run.
@@ -175,9 +197,12 @@ func (r *Run) approvers() []string {
 	return people
 }
 
-// barred are the people who may not approve.
-func (r *Run) barred() []string {
-	people := append([]string{r.subject.Requester}, r.executed...)
+// barred are the people who may not approve at a gate.
+func (r *Run) barred(g Gate) []string {
+	people := slices.Clone(r.executed)
+	if !g.Accepts {
+		people = append(people, r.subject.Requester)
+	}
 	slices.Sort(people)
 	return slices.Compact(people)
 }

@@ -109,6 +109,57 @@ func TestGateThatNobodyCanSatisfyIsRefusedAtTheStart(t *testing.T) {
 	}
 }
 
+func TestGateIsRefusedIfOneMoreHandWouldLeaveNobody(t *testing.T) {
+	for name, c := range map[string]struct {
+		without []string
+		says    string
+	}{
+		"others are left":  {[]string{"sato"}, ""},
+		"nobody else left": {[]string{"sato", "suzuki", "yamada"}, "only [] can give one: [ito sato suzuki tanaka yamada]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			err := b.toy(func(ctx workflow.Context, r *Run) error { return r.CanPass(ctx, b.planGate(), c.without...) })
+			if c.says == "" {
+				require.NoError(t, err)
+				return
+			}
+			requireEnd(t, err, ErrRefused, c.says)
+		})
+	}
+}
+
+// What was asked for is accepted by whoever asked for it; whoever had a hand in it accepts nothing.
+func TestGateThatAccepts(t *testing.T) {
+	accept := func(b *bench) func(workflow.Context, *Run) error {
+		return func(ctx workflow.Context, r *Run) error {
+			r.executed = append(r.executed, "yamada") // an officer who did some of the work
+			if err := r.Planned(ctx, b.changes); err != nil {
+				return err
+			}
+			g := b.planGate()
+			g.Accepts, g.Expires = true, "the run ends: not accepted"
+			return r.Approve(ctx, g)
+		}
+	}
+	t.Run("the requester", func(t *testing.T) {
+		b := newBench(t)
+		b.after(minute, func() {
+			require.Equal(t, "the run ends: not accepted", b.run.status.WaitingFor.Then)
+			require.Equal(t, []string{"ito", "sato", "suzuki"}, b.run.status.WaitingFor.By[Approve])
+		})
+		b.at(hour, Approve, by("ito"))
+		require.NoError(t, b.toy(accept(b)))
+		require.Empty(t, b.asked[0].Requester)
+	})
+	t.Run("who had a hand in it", func(t *testing.T) {
+		b := newBench(t)
+		b.at(hour, Approve, by("yamada"))
+		requireEnd(t, b.toy(accept(b)), ErrExpired, "had 0 of 1")
+		b.requireRefused("yamada requested or operates this change")
+	})
+}
+
 func TestGateThatIsUnknownEndsTheRun(t *testing.T) {
 	b := newBench(t)
 	err := b.toy(func(ctx workflow.Context, r *Run) error {

@@ -26,9 +26,11 @@ func TestCancelWhileTheRunLearnsWhatItIsAbout(t *testing.T) {
 func TestRequesterAndOperatorAreBarredOnce(t *testing.T) {
 	b := newBench(t)
 	require.NoError(t, b.toy(func(_ workflow.Context, r *Run) error {
-		require.Equal(t, []string{"ito", "tanaka"}, r.barred())
+		require.Equal(t, []string{"ito", "tanaka"}, r.barred(Gate{}))
 		r.executed = append(r.executed, "kato", "tanaka", "ito")
-		require.Equal(t, []string{"ito", "kato", "tanaka"}, r.barred())
+		require.Equal(t, []string{"ito", "kato", "tanaka"}, r.barred(Gate{}))
+		r.executed = []string{"tanaka", "kato"}
+		require.Equal(t, []string{"kato", "tanaka"}, r.barred(Gate{Accepts: true}), "who asked for it may say whether it is as asked for")
 		return nil
 	}))
 }

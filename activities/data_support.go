@@ -1,0 +1,105 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"tejun/internal/load"
+)
+
+// FileChecked is what a dry check of a file has found. Nothing was loaded.
+type FileChecked struct {
+	Fits     bool        `json:"fits"` // it can be loaded as it is
+	Why      string      `json:"why"`  // why not
+	SHA256   string      `json:"sha256"`
+	Bytes    int64       `json:"bytes"`
+	Encoding string      `json:"encoding"`
+	Counts   load.Counts `json:"counts"` // records, rejects, duplicates; not yet compared with the table
+}
+
+// FileHashed is a file as it lies there.
+type FileHashed struct {
+	SHA256 string `json:"sha256"`
+	Bytes  int64  `json:"bytes"`
+}
+
+// shownRejects is how many rejected rows are named.
+const shownRejects = 5
+
+// CheckDataFile reads a file that somebody has created exactly as a load would read it, rejects and duplicates included, and
+// throws away what it has read. That the file does not fit is an answer and no error: whoever has created it mends it. A
+// file that was created on request may have no rejected row.
+func (a *DataLoads) CheckDataFile(ctx context.Context, in DataLoad) (FileChecked, error) {
+	if in.SHA256 == "" {
+		return FileChecked{}, fail(InvalidInput, "check the file %q: its SHA-256 must be given", in.File)
+	}
+	o, err := a.open(ctx, in)
+	if err != nil {
+		return FileChecked{}, err
+	}
+	staged, err := a.StageDataFile(ctx, in)
+	var checked FileChecked
+	if err == nil {
+		checked, err = a.judge(ctx, o, staged)
+	}
+	if dropped := loadError(o.store.Drop(ctx, o.run), "drop the rows that were read for the check"); dropped != nil {
+		return FileChecked{}, dropped
+	}
+	if why := notFit(err); why != "" {
+		return FileChecked{Why: why, SHA256: strings.ToLower(in.SHA256)}, nil
+	}
+	return checked, err
+}
+
+// judge says whether what was staged may be loaded as it is.
+func (a *DataLoads) judge(ctx context.Context, o opened, staged FileStaged) (FileChecked, error) {
+	checked := FileChecked{SHA256: staged.SHA256, Bytes: staged.Bytes, Encoding: staged.Encoding, Counts: staged.Counts}
+	switch n := staged.Counts.AllRejected(); {
+	case staged.Already != nil:
+		checked.Why = fmt.Sprintf("this very file is what the table holds already (loaded by the operation %s): nothing would change", staged.Already.Operation)
+	case n > 0:
+		reasons, err := o.store.RejectReasons(ctx, o.run, shownRejects)
+		if err != nil {
+			return FileChecked{}, loadError(err, "check the file")
+		}
+		checked.Why = fmt.Sprintf("%d of %d rows would be rejected: %s", n, staged.Counts.Records, strings.Join(reasons, "; "))
+	default:
+		checked.Fits = true
+	}
+	return checked, nil
+}
+
+// notFit is what an error says of the file, "" if it says nothing of it.
+func notFit(err error) string {
+	if isType(err, NotFound) {
+		return "there is no such file: put it where it belongs first (" + message(err) + ")"
+	}
+	if isType(err, Refused) {
+		return message(err)
+	}
+	return ""
+}
+
+// HashDataFile reads a file and says what it is now. A file that is gone, or another one than expected, is refused.
+func (a *DataLoads) HashDataFile(ctx context.Context, in DataLoad) (FileHashed, error) {
+	o, err := a.open(ctx, in)
+	if err != nil {
+		return FileHashed{}, err
+	}
+	doing := fmt.Sprintf("look at the file %q of the dataset %s again", in.File, in.Dataset)
+	stream, err := a.fetch(ctx, o, in)
+	if err == nil {
+		_, err = io.Copy(io.Discard, stream)
+		err = errors.Join(err, stream.Close())
+	}
+	if err = loadError(err, doing); err != nil {
+		if why := notFit(err); why != "" {
+			return FileHashed{}, fail(Refused, "%s", why)
+		}
+		return FileHashed{}, err
+	}
+	return FileHashed{SHA256: stream.SHA256(), Bytes: stream.Size()}, nil
+}
