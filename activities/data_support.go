@@ -17,7 +17,8 @@ type FileChecked struct {
 	SHA256   string      `json:"sha256"`
 	Bytes    int64       `json:"bytes"`
 	Encoding string      `json:"encoding"`
-	Counts   load.Counts `json:"counts"` // records, rejects, duplicates; not yet compared with the table
+	Counts   load.Counts `json:"counts"`            // records, rejects, duplicates; not yet compared with the table
+	Already  string      `json:"already,omitempty"` // operation that has loaded this very file, which the table holds
 }
 
 // FileHashed is a file as it lies there.
@@ -59,6 +60,7 @@ func (a *DataLoads) judge(ctx context.Context, o opened, staged FileStaged) (Fil
 	checked := FileChecked{SHA256: staged.SHA256, Bytes: staged.Bytes, Encoding: staged.Encoding, Counts: staged.Counts}
 	switch n := staged.Counts.AllRejected(); {
 	case staged.Already != nil:
+		checked.Already, checked.Counts = staged.Already.Operation, staged.Already.Counts
 		checked.Why = fmt.Sprintf("this very file is what the table holds already (loaded by the operation %s): nothing would change", staged.Already.Operation)
 	case n > 0:
 		reasons, err := o.store.RejectReasons(ctx, o.run, shownRejects)

@@ -38,6 +38,7 @@ func All() []Runbook {
 		{Spec: dataArrival, Example: "examples/data-arrival.json", Check: checkDataArrival, Workflow: DataArrival},
 		{Spec: dataLoad, Example: "examples/data-load.json", Check: checkDataLoad, Workflow: DataLoad},
 		{Spec: dataRepair, Example: "examples/data-repair.json", Check: checkDataRepair, Workflow: DataRepair},
+		{Spec: dataSupport, Example: "examples/data-support.json", Check: checkDataSupport, Workflow: DataSupport},
 	}
 }
 
@@ -109,5 +110,14 @@ func checkDataLoad(raw []byte, sys *system.System, _ *calendar.Calendar, _ time.
 		return err
 	}
 	_, err := load.Resolve(sys, in.request())
+	return err
+}
+
+func checkDataSupport(raw []byte, sys *system.System, cal *calendar.Calendar, now time.Time) error {
+	var in DataSupportInput
+	if err := decode(raw, &in); err != nil {
+		return err
+	}
+	_, err := load.ResolveSupport(sys, cal, in.request(now))
 	return err
 }

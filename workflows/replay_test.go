@@ -62,6 +62,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		"DataLoad.task", "DataLoad.task-killed", "DataLoad.task-ended-at-gate",
 		"Backup.run-snapshots", "DataLoad.staged-again", "DataArrival.starts",
 		"DataRepair.approve", "DataRepair.reject", "DataRepair.drift", "DataRepair.other-rows",
+		"DataSupport.accept", "DataSupport.estimate-rejected", "DataSupport.three-files", "DataSupport.cancel-while-loading",
 	} {
 		require.True(t, paths[path], "no history of the path %q", path)
 	}

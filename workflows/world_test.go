@@ -199,7 +199,7 @@ func (w *world) ours() {
 		if !q.NotAfter.IsZero() && q.NotAfter.Before(deadline) {
 			deadline = q.NotAfter
 		}
-		if q.Gate == "review" { // the second pair of eyes, of the other organisation
+		if q.Gate == "review" || q.Gate == "check" { // the second pair of eyes, of the other organisation
 			return activities.Terms{Role: system.RoleOperator, Organisation: "vendor", Quorum: 1, Eligible: []string{"tanaka", "kato"}, Deadline: deadline, NotifyList: "operators"}, nil
 		}
 		return activities.Terms{

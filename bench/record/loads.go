@@ -4,6 +4,8 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -25,30 +27,37 @@ const (
 
 // deliver puts a file where the dataset expects it.
 func (s *stage) deliver(ctx context.Context, name, text string) error {
+	_, err := s.delivered(ctx, name, text)
+	return err
+}
+
+// delivered puts it there and returns its SHA-256.
+func (s *stage) delivered(ctx context.Context, name, text string) (string, error) {
 	encoded, err := japanese.ShiftJIS.NewEncoder().String(text)
 	if err != nil {
-		return err
+		return "", err
 	}
 	var archive bytes.Buffer
 	z := zip.NewWriter(&archive)
 	member, err := z.Create("KEN_ALL.CSV")
 	if err != nil {
-		return err
+		return "", err
 	}
 	if _, err := member.Write([]byte(encoded)); err != nil {
-		return err
+		return "", err
 	}
 	if err := z.Close(); err != nil {
-		return err
+		return "", err
 	}
 	cfg, err := s.AWS()
 	if err != nil {
-		return err
+		return "", err
 	}
 	bucket, key := "gzs-incoming", "postal-codes/"+name
+	sum := sha256.Sum256(archive.Bytes())
 	_, err = s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }).
 		PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(archive.Bytes())})
-	return err
+	return hex.EncodeToString(sum[:]), err
 }
 
 // load delivers a file and starts its load.

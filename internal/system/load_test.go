@@ -131,7 +131,7 @@ func TestWrongDescriptionsAreRefusedWhereTheyAreWrong(t *testing.T) {
 		"quorum out of reach":  {"quorum: 1                    #", "quorum: 4                    #", "4                    # different", "gates[0].quorum", "only 3 can (ito, sato, suzuki)"},
 		"auditor's gate":       {"role: officer\n    organisation: meti\n    quorum: 1                    #", "role: auditor\n    organisation: meti\n    quorum: 1                    #", "auditor\n", "gates[0].role", "auditors decide nothing"},
 		"gate twice":           {"gate: go ", "gate: plan ", "plan                     # shortly", "gates[1].gate", "already taken"},
-		"gate's list":          {"notifyList: officers\n    escalateList: managers\n  - runbook", "notifyList: offiers\n    escalateList: managers\n  - runbook", "offiers", "gates[0].notifyList", "(do you mean officers?)"},
+		"gate's list":          {"notifyList: officers\n    escalateList: managers\n  - runbook: PlannedOutage", "notifyList: offiers\n    escalateList: managers\n  - runbook: PlannedOutage", "offiers", "gates[0].notifyList", "(do you mean officers?)"},
 		"escalation too late":  {"escalateAfter: 24h", "escalateAfter: 120h", "120h\n", "gates[0].escalateAfter", "nobody would be told"},
 		"reminders too close":  {"remindEvery: 4h", "remindEvery: 1s", "1s ", "gates[0].remindEvery", "want 1m0s"},
 		"no answer":            {"  - {kind: decide, role: officer, organisation: meti, deadline: 30m, notifyList: officers}\n", "", "", "answers", `nobody answers "decide"`},

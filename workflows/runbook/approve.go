@@ -20,7 +20,7 @@ type Gate struct {
 	// Accepts: what is decided is whether work that was done is as it was asked for. Whoever asked for it may say so; whoever
 	// had a hand in it may not.
 	Accepts bool
-	Expires string                                         // what happens at the deadline, in words; "" for "the run ends: expired"
+	Expires string                                        // what happens at the deadline, in words; "" for "the run ends: expired"
 	Plan    func(workflow.Context) ([]plan.Change, error) // computes the plan anew
 }
 

@@ -42,7 +42,7 @@ type Ended[O any] struct {
 // When this run is cancelled the child is cancelled too, and its way back is waited for. If this run is terminated, the
 // child is cancelled and puts back what it has changed.
 func Child[O any](ctx workflow.Context, r *Run, c ChildRun) (Ended[O], error) {
-	ended := Ended[O]{ID: fmt.Sprintf("%s-%s-%s", r.status.ID, c.Name, r.Operation())}
+	ended := Ended[O]{ID: r.childID(c.Name)}
 	if err := ctx.Err(); err != nil {
 		return ended, err
 	}
@@ -64,6 +64,17 @@ func Child[O any](ctx workflow.Context, r *Run, c ChildRun) (Ended[O], error) {
 	}
 	r.childEnds(ctx, c, ended.Kind, ended.Words)
 	return ended, ctx.Err()
+}
+
+func (r *Run) childID(name string) string {
+	return fmt.Sprintf("%s-%s-%s", r.status.ID, name, r.Operation())
+}
+
+// HasChild says whether a child of that name was ever started, before a Reset too.
+func (r *Run) HasChild(ctx workflow.Context, name string) (bool, error) {
+	id := r.childID(name)
+	found, err := Call(WithSummary(ctx, "look for the run "+id), Read, runs.FindRun, activities.RunRef{WorkflowID: id})
+	return found.Found, err
 }
 
 // begin starts the child and waits for its end. there tells that somebody else has started it meanwhile: a run before a Reset.

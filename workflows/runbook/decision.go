@@ -182,8 +182,8 @@ func decodeDecision(raw converter.RawValue, action string, d *Decision) error {
 		d.Action = action
 	}
 	length := len(d.By) + len(d.Reason) + len(d.ID)
-	for name, value := range d.Values { // the order does not matter for a sum
-		length += len(name) + len(value)
+	for _, name := range workflow.DeterministicKeys(d.Values) {
+		length += len(name) + len(d.Values[name])
 	}
 	if length > longest {
 		return fmt.Errorf("is too long: by, reason, id and values together may have %d bytes", longest)
