@@ -72,16 +72,16 @@ func (s *shop) left() (n int) {
 	return n
 }
 
-const shops = "code,name\n0001,銀座\n0002,日本橋\n0002,日本橋\n"
+const handmade = "code,name\n0001,銀座\n0002,日本橋\n0002,日本橋\n"
 
 func TestACreatedFileIsReadAsALoadWould(t *testing.T) {
 	s := newShop(t)
 	for range 2 { // every activity may run twice
-		checked, err := try(s.bench, s.set.DataLoads.CheckDataFile, s.create("good.csv", shops))
+		checked, err := try(s.bench, s.set.DataLoads.CheckDataFile, s.create("good.csv", handmade))
 		require.NoError(t, err)
 		assert.True(t, checked.Fits, checked.Why)
 		assert.Equal(t, load.Counts{Records: 3, Rows: 2, Duplicates: 1}, checked.Counts)
-		assert.Equal(t, s.named("good.csv", shops).SHA256, checked.SHA256)
+		assert.Equal(t, s.named("good.csv", handmade).SHA256, checked.SHA256)
 		assert.Zero(t, s.left(), "what was read is thrown away")
 	}
 	var made bool
@@ -91,19 +91,19 @@ func TestACreatedFileIsReadAsALoadWould(t *testing.T) {
 
 func TestACreatedFileThatDoesNotFitIsAnAnswer(t *testing.T) {
 	s := newShop(t)
-	rows := s.create("rows.csv", shops)
+	rows := s.create("rows.csv", handmade)
 	rows.ExpectedRows = 4
-	other := s.create("other.csv", shops+"0003,上野\n")
-	other.SHA256 = s.named("other.csv", shops).SHA256
+	other := s.create("other.csv", handmade+"0003,上野\n")
+	other.SHA256 = s.named("other.csv", handmade).SHA256
 	for name, c := range map[string]struct {
 		file DataLoad
 		says string
 	}{
-		"a row of it is rejected": {s.create("rejects.csv", shops+"12,上野\n"), "1 of 4 rows would be rejected: line 5, code: "},
-		"it is not there":         {s.named("none.csv", shops), "there is no such file: put it where it belongs first"},
+		"a row of it is rejected": {s.create("rejects.csv", handmade+"12,上野\n"), "1 of 4 rows would be rejected: line 5, code: "},
+		"it is not there":         {s.named("none.csv", handmade), "there is no such file: put it where it belongs first"},
 		"it is another one":       {other, "it is another file"},
 		"other rows are expected": {rows, "the file has 3 rows, and the request expects 4"},
-		"a quote is left open":    {s.create("quote.csv", shops+"0003,\"上野\n"), "quote"},
+		"a quote is left open":    {s.create("quote.csv", handmade+"0003,\"上野\n"), "quote"},
 		"it is empty":             {s.create("empty.csv", ""), "empty"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -119,11 +119,11 @@ func TestACreatedFileThatDoesNotFitIsAnAnswer(t *testing.T) {
 
 func TestACheckThatCannotBeMadeIsNoAnswer(t *testing.T) {
 	s := newShop(t)
-	file := s.create("good.csv", shops)
+	file := s.create("good.csv", handmade)
 	file.Declaration = "edited"
 	_, err := try(s.bench, s.set.DataLoads.CheckDataFile, file)
 	requireType(t, err, Drifted)
-	file = s.create("good.csv", shops)
+	file = s.create("good.csv", handmade)
 	file.SHA256 = ""
 	_, err = try(s.bench, s.set.DataLoads.CheckDataFile, file)
 	requireType(t, err, InvalidInput)
@@ -131,14 +131,14 @@ func TestACheckThatCannotBeMadeIsNoAnswer(t *testing.T) {
 
 func TestAFileIsLookedAtAgain(t *testing.T) {
 	s := newShop(t)
-	file := s.create("good.csv", shops)
+	file := s.create("good.csv", handmade)
 	seen, err := try(s.bench, s.set.DataLoads.HashDataFile, file)
 	require.NoError(t, err)
-	assert.Equal(t, FileHashed{SHA256: file.SHA256, Bytes: int64(len(shops))}, seen)
-	s.create("good.csv", strings.Replace(shops, "銀座", "新橋", 1))
+	assert.Equal(t, FileHashed{SHA256: file.SHA256, Bytes: int64(len(handmade))}, seen)
+	s.create("good.csv", strings.Replace(handmade, "銀座", "新橋", 1))
 	_, err = try(s.bench, s.set.DataLoads.HashDataFile, file)
 	requireType(t, err, Refused)
 	require.ErrorContains(t, err, "it is another file")
-	_, err = try(s.bench, s.set.DataLoads.HashDataFile, s.named("none.csv", shops))
+	_, err = try(s.bench, s.set.DataLoads.HashDataFile, s.named("none.csv", handmade))
 	requireType(t, err, Refused)
 }

@@ -74,7 +74,7 @@ func (n *nursery) raise(kids ...ChildRun) (ends []Ended[int], err error) {
 
 // id is the ID that a child has.
 func (n *nursery) id(name string) string {
-	return fmt.Sprintf("default-test-workflow-id-%s-%s", name, operation("default-test-workflow-id", "")) // the test environment knows no first run
+	return fmt.Sprintf("default-test-workflow-id-%s-%s", name, activities.OperationOf("default-test-workflow-id", "")) // the test environment knows no first run
 }
 
 func TestChildRunsAndItsResultComesBack(t *testing.T) {
