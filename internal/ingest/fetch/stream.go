@@ -65,6 +65,10 @@ func (s *Stream) Read(p []byte) (int, error) {
 	if s.expect.MaxBytes > 0 && size > s.expect.MaxBytes {
 		return 0, record.Refuse("%s sends more than the %d bytes that are allowed", s.Name, s.expect.MaxBytes)
 	}
+	if cause := context.Cause(s.ctx); err != nil && cause != nil {
+		// A source that has been given up may still end its answer in good order: that end is not the file's.
+		return n, fmt.Errorf("read %s after %d bytes: %w", s.Name, size, cause)
+	}
 	switch {
 	case errors.Is(err, io.EOF):
 		if wrong := s.end(); wrong != nil {
@@ -73,9 +77,6 @@ func (s *Stream) Read(p []byte) (int, error) {
 		s.ended = true
 		return n, io.EOF
 	case err != nil:
-		if cause := context.Cause(s.ctx); cause != nil {
-			err = cause
-		}
 		return n, fmt.Errorf("read %s after %d bytes: %w", s.Name, size, err)
 	}
 	return n, nil
