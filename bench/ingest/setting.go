@@ -124,12 +124,7 @@ func (b *bench) stop() (err error) {
 	return errors.Join(err, os.RemoveAll(b.dir))
 }
 
-func (b *bench) write(f *file) (err error) {
-	out, err := os.Create(filepath.Join(b.dir, f.name))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
+func (b *bench) write(f *file) error {
 	o := gen.Options{Rows: f.rows, Seed: 1, Broken: 0.005, Duplicate: 0.005, Conflict: 0.0005}
 	if f.rows > 2_000_000 {
 		o.Broken = 0.001 // the sandbox's S3 keeps no file of rejects that is larger than 8 MB
@@ -137,7 +132,7 @@ func (b *bench) write(f *file) (err error) {
 	if f.clean {
 		o.Broken, o.Duplicate, o.Conflict = 0, 0, 0
 	}
-	_, err = gen.Write(out, o)
+	_, err := gen.WriteFile(filepath.Join(b.dir, f.name), o)
 	return err
 }
 

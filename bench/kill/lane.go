@@ -15,7 +15,6 @@ import (
 	"tejun/internal/devserver"
 	"tejun/internal/ingest/gen"
 	"tejun/internal/load"
-	"tejun/internal/operated"
 	"tejun/worker/devstack/scene"
 	"tejun/workflows"
 )
@@ -76,17 +75,15 @@ func newLane(ctx context.Context, s *stage, n int, seed uint64) (*lane, error) {
 		return l, err
 	}
 	l.store = load.New(l.pool)
-	l.victim = &victim{stage: s, log: filepath.Join(s.dir, l.name+".log"), env: []string{operated.Variable + "=" + l.server.DSN(), "TEJUN_TASK_QUEUE=" + l.name}}
+	l.victim = &victim{stage: s, log: filepath.Join(s.dir, l.name+".log"), operated: l.server.DSN(), queue: l.name}
 	return l, errors.Join(l.store.Prepare(ctx), l.victim.start())
 }
 
 func (l *lane) startServer(ctx context.Context) (err error) {
-	for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	return l.asking(ctx, func() error {
 		l.server, err = devserver.StartPostgres(ctx, devserver.PostgresOptions{Dir: l.folder, Port: l.port, Name: devserver.DatabaseName})
-		if err == nil || time.Now().After(end) || ctx.Err() != nil {
-			return err
-		}
-	}
+		return err
+	})
 }
 
 func (l *lane) close() (err error) {

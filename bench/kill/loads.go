@@ -67,7 +67,7 @@ func (o loadOptions) describe(dir string) (string, error) {
 		}
 	}
 	for i, edition := range o.editions() {
-		if err := write(filepath.Join(dir, editionFile(i)), edition); err != nil {
+		if _, err := gen.WriteFile(filepath.Join(dir, editionFile(i)), edition); err != nil {
 			return "", err
 		}
 	}
@@ -76,16 +76,6 @@ func (o loadOptions) describe(dir string) (string, error) {
 
 func datasetOf(name string) string { return strings.ReplaceAll(name, "_", "-") }
 func editionFile(n int) string     { return fmt.Sprintf("edition-%d.csv", n+1) }
-
-func write(path string, o gen.Options) (err error) {
-	out, err := os.Create(path) //nolint:gosec // in a folder of our own
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	_, err = gen.Write(out, o)
-	return err
-}
 
 // loads is the whole: undisturbed, then with all strikes.
 func loads(o loadOptions) error {

@@ -10,8 +10,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"time"
 
 	sdklog "go.temporal.io/sdk/log"
@@ -68,10 +66,8 @@ func perform(limit time.Duration, o devstack.Options, prepare func(dir string) (
 	if s.system, err = prepare(s.dir); err != nil {
 		return err
 	}
-	s.binary = filepath.Join(s.dir, "worker")
-	build := exec.CommandContext(ctx, "go", "build", "-o", s.binary, "tejun/worker") //nolint:gosec // fixed arguments
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the worker: %w\n%s", err, out)
+	if s.binary, err = scene.BuildWorker(ctx, s.dir); err != nil {
+		return err
 	}
 	o.Dir, o.SystemFile, o.TimeScale = s.dir, s.system, 0
 	o.Logger = sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))

@@ -4,14 +4,18 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+
+	"tejun/internal/fargate"
+	"tejun/internal/sandbox"
 )
 
 // victim is the worker as a process of its own.
 type victim struct {
-	stage *stage
-	log   string
-	env   []string // beside what every worker gets
-	cmd   *exec.Cmd
+	stage    *stage
+	log      string
+	operated string // DSN of the operated system's database; "" for none
+	queue    string // task queue; "" for the worker's own
+	cmd      *exec.Cmd
 }
 
 func (v *victim) start() error {
@@ -19,11 +23,12 @@ func (v *victim) start() error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = log.Close() }()   // the child has its own descriptor
-	v.cmd = exec.Command(v.stage.binary) //nolint:gosec // built above
-	v.cmd.Env = append(append(os.Environ(),
-		"TEMPORAL_ADDRESS="+v.stage.Servers.Temporal.Address(), "TEJUN_SYSTEM="+v.stage.system, "TEJUN_DATABASE_URL="+v.stage.Servers.Postgres.DSN(),
-		"TEJUN_AWS=sandbox:"+v.stage.Sandbox.Dir(), "TEJUN_LISTEN=127.0.0.1:0", "TEJUN_SITE_URL="+v.stage.SiteURL), v.env...)
+	defer func() { _ = log.Close() }() // the child has its own descriptor
+	v.cmd = fargate.Worker{
+		Program: v.stage.binary, Temporal: v.stage.Servers.Temporal.Address(), System: v.stage.system, Records: v.stage.Servers.Postgres.DSN(),
+		Operated: v.operated, Sandbox: v.stage.Sandbox.Dir(), SiteURL: v.stage.SiteURL,
+	}.Command(sandbox.Task{})
+	v.cmd.Env = append(v.cmd.Env, "TEJUN_TASK_QUEUE="+v.queue)
 	v.cmd.Stdout, v.cmd.Stderr = log, log
 	return v.cmd.Start()
 }

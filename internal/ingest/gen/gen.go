@@ -5,9 +5,11 @@ package gen
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"strconv"
 	"time"
 
@@ -61,6 +63,16 @@ const (
 )
 
 var breaks = []string{BadByte, BadDate, BadNumber, BadKind, BadCode, Missing, TooFew, ZeroByte, BrokenText}
+
+// WriteFile writes the file to a path.
+func WriteFile(path string, o Options) (facts Facts, err error) {
+	out, err := os.Create(path) //nolint:gosec // whoever measures names it
+	if err != nil {
+		return facts, fmt.Errorf("write a generated file: %w", err)
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	return Write(out, o)
+}
 
 // Write writes the file.
 func Write(w io.Writer, o Options) (Facts, error) {
