@@ -3,6 +3,7 @@ package ingest
 import (
 	"fmt"
 
+	"tejun/internal/dataset"
 	"tejun/internal/ingest/charset"
 )
 
@@ -22,8 +23,8 @@ func (p *pipeline) judge(d *done) error {
 		}
 	}
 	l := p.plan.dataset.Limits
-	if l.RejectRows >= 0 && t.Rejects > l.RejectRows {
-		return &RejectLimitError{Rejects: t.Rejects, Records: t.Records, Limit: fmt.Sprintf("the %d that are allowed", l.RejectRows), First: p.first}
+	if limit := overRows(l, t.Rejects); limit != "" {
+		return &RejectLimitError{Rejects: t.Rejects, Records: t.Records, Limit: limit, First: p.first}
 	}
 	if l.MaxRows > 0 && t.Records > l.MaxRows {
 		return refuse("the file has more than the %d rows that are allowed: if it is right, raise limits.maxRows of the dataset", l.MaxRows)
@@ -40,10 +41,29 @@ func (p *pipeline) judgeEnd() error {
 	if t.Ragged*2 > t.Records {
 		return p.wrongCount(t.Ragged, t.Records, []Reject{p.first})
 	}
-	if share := p.plan.dataset.Limits.RejectShare; share > 0 && float64(t.Rejects) > share*float64(t.Records) {
-		return &RejectLimitError{Rejects: t.Rejects, Records: t.Records, Limit: fmt.Sprintf("%g %% of them", share*100), First: p.first}
+	if limit := OverLimit(p.plan.dataset.Limits, t.Rejects, t.Records); limit != "" {
+		return &RejectLimitError{Rejects: t.Rejects, Records: t.Records, Limit: limit, First: p.first}
 	}
 	return nil
+}
+
+// OverLimit names, in words, the limit that so many rejected rows of a whole file are over, "" if they are over none.
+func OverLimit(l dataset.Limits, rejects, records int64) string {
+	if limit := overRows(l, rejects); limit != "" {
+		return limit
+	}
+	if l.RejectShare > 0 && float64(rejects) > l.RejectShare*float64(records) {
+		return fmt.Sprintf("%g %% of them", l.RejectShare*100)
+	}
+	return ""
+}
+
+// overRows is the limit that can be judged before the end of a file.
+func overRows(l dataset.Limits, rejects int64) string {
+	if l.RejectRows >= 0 && rejects > l.RejectRows {
+		return fmt.Sprintf("the %d that are allowed", l.RejectRows)
+	}
+	return ""
 }
 
 func (p *pipeline) wrongEncoding(wrong, of int64, rejects []Reject) error {

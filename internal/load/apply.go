@@ -72,34 +72,6 @@ func (c *comparison) exec(ctx context.Context, want int64, doing, sql string) er
 	return nil
 }
 
-// expect is the table's checksum before, moved by what is going to be written. The table must hold what the difference was
-// made with; then the places of its rows are right as well, or fewer rows than planned are found at them.
-func (c *comparison) expect(ctx context.Context, d Difference) (expected string, err error) {
-	t, n := c.table, d.Counts
-	rows, before, err := checksum(ctx, c.tx, t)
-	if err != nil {
-		return "", err
-	}
-	if rows != d.Before || before != d.Sum {
-		return "", fmt.Errorf("%w: %s has %d rows now and had %d, or others of the same number", ErrDrifted, t, rows, d.Before)
-	}
-	sql := "SELECT ($1::text::numeric"
-	sum := func(sign, prefix, from string) {
-		sql += fmt.Sprintf(" %s (SELECT coalesce(sum(%s), 0) FROM %s)", sign, rowHash(t, prefix), from)
-	}
-	if n.New+n.Changed > 0 {
-		sum("+", "d.", c.delta+" d")
-	}
-	if n.Changed > 0 {
-		sum("-", "t.", c.delta+" d JOIN "+t.sql()+" t ON "+at(t, "d."))
-	}
-	if n.Vanished > 0 {
-		sum("-", "t.", c.gone+" g JOIN "+t.sql()+" t ON "+at(t, "g."))
-	}
-	err = c.tx.QueryRow(ctx, sql+")::text", before).Scan(&expected)
-	return expected, wrap("work out the checksum after", err)
-}
-
 // rowHash is PostgreSQL's own hash of a row's values: equal values have equal hashes, 1.5 and 1.50 too.
 func rowHash(t *Table, prefix string) string {
 	return "hash_record_extended(ROW(" + t.list(prefix) + "), 0)"

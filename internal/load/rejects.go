@@ -41,18 +41,29 @@ func (w *rejectWriter) flush(ctx context.Context) error {
 
 // RejectReasons are the first rejected rows of what this attempt has staged, in the order of the file, as "line 3, column: reason".
 func (s *Store) RejectReasons(ctx context.Context, run Run, most int) ([]string, error) {
+	rejects, err := s.firstRejects(ctx, run, most)
+	if err != nil {
+		return nil, err
+	}
+	var reasons []string
+	for _, r := range rejects {
+		column := r.Column
+		if column != "" {
+			column = ", " + column
+		}
+		reasons = append(reasons, fmt.Sprintf("line %d%s: %s", r.Line, column, r.Reason))
+	}
+	return reasons, nil
+}
+
+// firstRejects reads the first rejected rows of what this attempt has staged, without their content.
+func (s *Store) firstRejects(ctx context.Context, run Run, most int) ([]ingest.Reject, error) {
 	rows, err := s.pool.Query(ctx, fmt.Sprintf("SELECT line, name, reason FROM %s ORDER BY line, name LIMIT %d", quote(ledgerSchema, run.table("r")), most))
 	if err != nil {
 		return nil, wrap("read the rejected rows", err)
 	}
-	reasons, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
-		var line int64
-		var column, reason string
-		err := row.Scan(&line, &column, &reason)
-		if column != "" {
-			column = ", " + column
-		}
-		return fmt.Sprintf("line %d%s: %s", line, column, reason), err
+	rejects, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r ingest.Reject, err error) {
+		return r, row.Scan(&r.Line, &r.Column, &r.Reason)
 	})
-	return reasons, wrap("read the rejected rows", err)
+	return rejects, wrap("read the rejected rows", err)
 }
