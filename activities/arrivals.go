@@ -5,9 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"tejun/internal/dataset"
+	"tejun/internal/load"
 	"tejun/internal/records"
 	"tejun/internal/system"
 )
@@ -42,7 +41,7 @@ type ArrivalsFound struct {
 // arrivalRecords is what the intake needs of our own database.
 type arrivalRecords interface {
 	SaveState(ctx context.Context, operation, resource string, content []byte) (string, error)
-	LoadState(ctx context.Context, operation, resource string) ([]byte, error)
+	Saved(ctx context.Context, operations []string, resource string) (map[string]bool, error)
 	AllReservations(ctx context.Context, at time.Time) ([]records.Reservation, error)
 }
 
@@ -73,30 +72,31 @@ func (a *Arrivals) ListS3Arrivals(ctx context.Context, _ struct{}) (ArrivalsFoun
 	}
 	var arrivals []Arrival
 	for _, d := range all {
-		if d.Source.S3 == nil || !slices.Contains(sys.Loads.Buckets, d.Source.S3.Bucket) { // the load would refuse it
+		if d.Source.S3 == nil || load.BucketProblem(sys, d) != "" { // the load would refuse it
 			continue
 		}
 		listed, err := a.list(ctx, d)
 		if err != nil {
 			return found, err
 		}
-		for _, arrival := range listed {
-			switch _, err := a.records.LoadState(ctx, arrival.Load, arrivalState); {
-			case errors.Is(err, records.ErrNotFound):
-				arrivals = append(arrivals, arrival)
-			case err != nil:
-				return found, recordsError(err, "look whether "+arrival.File+" is known")
-			default:
-				found.Known++
-			}
-		}
+		arrivals = append(arrivals, listed...)
 	}
+	var loads []string
+	for _, arrival := range arrivals {
+		loads = append(loads, arrival.Load)
+	}
+	known, err := a.records.Saved(ctx, loads, arrivalState)
+	if err != nil {
+		return found, recordsError(err, "look which files are known")
+	}
+	found.Known = len(known)
+	arrivals = slices.DeleteFunc(arrivals, func(x Arrival) bool { return known[x.Load] })
 	held, err := a.records.AllReservations(ctx, time.Time{})
 	if err != nil {
 		return found, recordsError(err, "look which tables are at work")
 	}
 	found.sort(arrivals, func(table string) bool {
-		return slices.ContainsFunc(held, func(r records.Reservation) bool { return strings.HasSuffix(r.Resource, "/"+table) })
+		return slices.ContainsFunc(held, func(r records.Reservation) bool { return holdsTable(r, table) })
 	})
 	return found, nil
 }
@@ -132,10 +132,7 @@ func (a *Arrivals) list(ctx context.Context, d *dataset.Dataset) ([]Arrival, err
 		}
 		for _, o := range page.Contents {
 			file := strings.TrimPrefix(aws.ToString(o.Key), source.Prefix)
-			if file == "" || strings.HasSuffix(file, "/") { // consoles make folders of empty objects
-				continue
-			}
-			if ok, err := path.Match(d.Source.Match, path.Base(file)); d.Source.Match != "" && (err != nil || !ok) {
+			if file == "" || strings.HasSuffix(file, "/") || !d.Source.Matches(file) { // consoles make folders of empty objects
 				continue
 			}
 			list = append(list, Arrival{

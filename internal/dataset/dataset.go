@@ -2,6 +2,8 @@
 // true of their rows, and which table they fill. A dataset is one YAML file in a folder beside system.yaml.
 package dataset
 
+import "path"
+
 // Dataset is one declaration. Load has checked all of it, and has filled in the defaults.
 type Dataset struct {
 	ID           string        `yaml:"id" json:"id"` // short permanent name, as used in inputs of runbooks
@@ -35,6 +37,12 @@ type Source struct {
 	File     *File  `yaml:"file" json:"file,omitempty"`
 	Match    string `yaml:"match" json:"match,omitempty"` // of path.Match, on the last part of a key or name; "" for any
 	MaxBytes int64  `yaml:"maxBytes" json:"maxBytes"`     // of the file as it arrives, and of what it unpacks to; default 5 GiB
+}
+
+// Matches tells whether a key or name is that of a file of the dataset.
+func (s Source) Matches(file string) bool {
+	ok, err := path.Match(s.Match, path.Base(file))
+	return s.Match == "" || err == nil && ok
 }
 
 // S3 is a folder of a bucket.

@@ -84,11 +84,11 @@ func locate(s *system.System, d *dataset.Dataset, file string) (string, error) {
 	if file == "" || path.Clean("/"+file) != "/"+file {
 		return "", fmt.Errorf("file %q: name a file of the dataset %s, with no step up or aside in its path", file, d.ID)
 	}
-	if ok, err := path.Match(source.Match, path.Base(file)); source.Match != "" && (err != nil || !ok) {
+	if !source.Matches(file) {
 		return "", fmt.Errorf("file %q does not match %s, as the dataset %s wants", file, source.Match, d.ID)
 	}
 	if source.S3 != nil {
-		if problem := bucketProblem(s, d); problem != "" {
+		if problem := BucketProblem(s, d); problem != "" {
 			return "", errors.New(problem)
 		}
 		return "s3://" + source.S3.Bucket + "/" + source.S3.Prefix + file, nil
@@ -99,8 +99,8 @@ func locate(s *system.System, d *dataset.Dataset, file string) (string, error) {
 	return filepath.Join(source.File.Dir, file), nil
 }
 
-// bucketProblem says why a dataset's bucket is not read, or "".
-func bucketProblem(s *system.System, d *dataset.Dataset) string {
+// BucketProblem says why a dataset's bucket is not read, or "".
+func BucketProblem(s *system.System, d *dataset.Dataset) string {
 	if slices.Contains(s.Loads.Buckets, d.Source.S3.Bucket) {
 		return ""
 	}

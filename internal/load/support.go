@@ -88,7 +88,7 @@ func createdFiles(s *system.System, d *dataset.Dataset) string {
 	if d.Source.S3 == nil {
 		return fmt.Sprintf("files of the dataset %s do not come from a place in S3, so none can be put there: take a dataset with source.s3", d.ID)
 	}
-	return bucketProblem(s, d)
+	return BucketProblem(s, d)
 }
 
 func inZone(s *system.System, t time.Time) string {

@@ -3,7 +3,6 @@ package preflight
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"tejun/internal/dataset"
+	"tejun/internal/ingest/fetch"
+	"tejun/internal/load"
 	"tejun/internal/system"
 )
 
@@ -46,15 +47,15 @@ func (c *checker) loads(ctx context.Context) []*dataset.Dataset {
 // source says why a dataset's files may not be fetched, as a load would.
 func (c *checker) source(d *dataset.Dataset) (problem, mend string) {
 	switch s := d.Source; {
-	case s.S3 != nil && !slices.Contains(c.sys.Loads.Buckets, s.S3.Bucket):
-		return "it reads from the bucket " + s.S3.Bucket + ", which is not allowed", "add the bucket to loads.buckets, or mend the dataset"
-	case s.S3 == nil && s.HTTP == nil && c.sys.Environment == "production":
-		return "it reads files of the worker's machine, which is for development only", "name a bucket or an address as its source"
+	case s.S3 != nil:
+		return load.BucketProblem(c.sys, d), "add the bucket to loads.buckets, or mend the dataset"
 	case s.HTTP != nil:
-		u, err := url.Parse(s.HTTP.URL)
-		if err != nil || !slices.ContainsFunc(c.sys.Loads.Hosts, func(h string) bool { return strings.EqualFold(h, u.Hostname()) }) {
-			return "it reads from " + s.HTTP.URL + ", whose host is not allowed", "add the host to loads.hosts, or mend the dataset"
+		web := fetch.Web{Hosts: c.sys.Loads.Hosts}
+		if err := web.Check(s.HTTP.URL); err != nil {
+			return err.Error(), "add the host to loads.hosts, or mend the dataset"
 		}
+	case c.sys.Environment == "production":
+		return "it reads files of the worker's machine, which is for development only", "name a bucket or an address as its source"
 	}
 	return "", ""
 }

@@ -56,6 +56,23 @@ func (s *Store) LoadState(ctx context.Context, operation, resource string) ([]by
 	return content, nil
 }
 
+// Saved tells for which of the operations a state of the resource was saved.
+func (s *Store) Saved(ctx context.Context, operations []string, resource string) (map[string]bool, error) {
+	rows, err := s.pool.Query(ctx, `SELECT operation FROM tejun.saved_states WHERE operation = ANY($1) AND resource = $2`, operations, resource)
+	if err != nil {
+		return nil, fmt.Errorf("look for states of %s: %w", resource, explain(err))
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("look for states of %s: %w", resource, explain(err))
+	}
+	saved := map[string]bool{}
+	for _, operation := range found {
+		saved[operation] = true
+	}
+	return saved, nil
+}
+
 func sum(b []byte) string {
 	s := sha256.Sum256(b)
 	return hex.EncodeToString(s[:])

@@ -71,6 +71,12 @@ func (w *Web) Get(ctx context.Context, address string, expect Expect) (*Stream, 
 	return s, nil
 }
 
+// Check says why an address may not be asked (*record.FileError), without asking.
+func (w *Web) Check(address string) error {
+	_, err := w.allowed(address)
+	return err
+}
+
 // allowed is the address, if it may be asked.
 func (w *Web) allowed(address string) (*url.URL, error) {
 	target, err := url.Parse(address)
