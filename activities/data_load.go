@@ -162,11 +162,14 @@ func (a *DataLoads) sweep(ctx context.Context, o opened, before time.Time) error
 	}
 	own := activity.GetInfo(ctx).WorkflowExecution.ID
 	live := func(table string) bool {
-		return slices.ContainsFunc(held, func(r records.Reservation) bool {
-			return r.WorkflowID != own && strings.HasSuffix(r.Resource, "/"+table)
-		})
+		return slices.ContainsFunc(held, func(r records.Reservation) bool { return r.WorkflowID != own && holdsTable(r, table) })
 	}
 	return loadError(o.store.Sweep(ctx, o.run, before, live), "sweep up after earlier loads")
+}
+
+// holdsTable tells whether a reservation is of a table, as schema.name.
+func holdsTable(r records.Reservation, table string) bool {
+	return strings.HasSuffix(r.Resource, "/"+table)
 }
 
 // already looks whether a file's load would change nothing.
@@ -263,21 +266,20 @@ func (a *DataLoads) CheckLoadedRows(ctx context.Context, in LoadCheck) (struct{}
 	if entry == nil || entry.Rows != in.Rows || entry.Checksum != in.Checksum {
 		return struct{}{}, fail(Drifted, "the ledger of loads does not hold this import: was the database restored from before it? Nothing was changed")
 	}
-	if in.Rows <= readAgain {
-		rows, sum, err := o.store.Check(ctx, o.table)
-		if err != nil {
-			return struct{}{}, loadError(err, "take the checksum of "+o.table.String())
-		}
-		if rows == in.Rows && sum != in.Checksum {
-			return struct{}{}, fail(Drifted, "%s holds other values than the load has left, in as many rows (%d): somebody has changed the table since", o.table.String(), rows)
-		}
-	}
 	phase(ctx, "counts the rows of "+o.table.String())
-	rows, err := o.store.Count(ctx, o.table)
-	if err != nil {
-		return struct{}{}, loadError(err, "count the rows of "+o.table.String())
+	var rows int64
+	sum := in.Checksum
+	if in.Rows <= readAgain {
+		rows, sum, err = o.store.Check(ctx, o.table)
+	} else {
+		rows, err = o.store.Count(ctx, o.table)
 	}
-	if rows != in.Rows {
+	switch {
+	case err != nil:
+		return struct{}{}, loadError(err, "count the rows of "+o.table.String())
+	case rows == in.Rows && sum != in.Checksum:
+		return struct{}{}, fail(Drifted, "%s holds other values than the load has left, in as many rows (%d): somebody has changed the table since", o.table.String(), rows)
+	case rows != in.Rows:
 		return struct{}{}, fail(Drifted, "%s has %d rows; the load has left %d: somebody has changed the table since", o.table.String(), rows, in.Rows)
 	}
 	return struct{}{}, nil

@@ -77,10 +77,10 @@ func (a *DataLoads) judge(ctx context.Context, o opened, staged FileStaged) (Fil
 // notFit is what an error says of the file, "" if it says nothing of it.
 func notFit(err error) string {
 	if isType(err, NotFound) {
-		return "there is no such file: put it where it belongs first (" + message(err) + ")"
+		return "there is no such file: put it where it belongs first (" + wordsOfError(err) + ")"
 	}
 	if isType(err, Refused) {
-		return message(err)
+		return wordsOfError(err)
 	}
 	return ""
 }

@@ -234,15 +234,6 @@ func fail(kind, format string, args ...any) error {
 	return temporal.NewNonRetryableApplicationError(message, kind, nil)
 }
 
-// message is an error's own words, without the SDK's wrapping.
-func message(err error) string {
-	var typed *temporal.ApplicationError
-	if errors.As(err, &typed) {
-		return typed.Message()
-	}
-	return err.Error()
-}
-
 // isType tells whether err is an error of the type.
 func isType(err error, kind string) bool {
 	var typed *temporal.ApplicationError

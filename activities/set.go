@@ -120,6 +120,7 @@ func withoutRetries(cfg aws.Config) aws.Config {
 
 // Register registers every activity under its method's name.
 func (s Set) Register(r worker.ActivityRegistry) {
+	s.RegisterLoads(r)
 	for _, activity := range []any{
 		s.CloudFront.PlanCloudFrontMaintenance,
 		s.CloudFront.ApplyCloudFrontMaintenance,
@@ -157,11 +158,6 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Repairs.ExecuteRepair,
 		s.Repairs.VerifyRepair,
 		s.S3.PutS3RepairUndo,
-		s.DataLoads.StageDataFile,
-		s.DataLoads.CompareStagedRows,
-		s.DataLoads.ImportStagedRows,
-		s.DataLoads.CheckLoadedRows,
-		s.DataLoads.PutS3LoadRejects,
 		s.DataLoads.DropStagedRows,
 		s.Arrivals.ListS3Arrivals,
 		s.Arrivals.KeepS3Arrival,

@@ -46,7 +46,7 @@ func Child[O any](ctx workflow.Context, r *Run, c ChildRun) (Ended[O], error) {
 	if err := ctx.Err(); err != nil {
 		return ended, err
 	}
-	found, err := Call(WithSummary(ctx, "look for the run "+ended.ID), Read, runs.FindRun, activities.RunRef{WorkflowID: ended.ID})
+	found, err := find(ctx, ended.ID)
 	if err != nil {
 		return ended, err
 	}
@@ -72,9 +72,12 @@ func (r *Run) childID(name string) string {
 
 // HasChild says whether a child of that name was ever started, before a Reset too.
 func (r *Run) HasChild(ctx workflow.Context, name string) (bool, error) {
-	id := r.childID(name)
-	found, err := Call(WithSummary(ctx, "look for the run "+id), Read, runs.FindRun, activities.RunRef{WorkflowID: id})
+	found, err := find(ctx, r.childID(name))
 	return found.Found, err
+}
+
+func find(ctx workflow.Context, id string) (activities.RunFound, error) {
+	return Call(WithSummary(ctx, "look for the run "+id), Read, runs.FindRun, activities.RunRef{WorkflowID: id})
 }
 
 // begin starts the child and waits for its end. there tells that somebody else has started it meanwhile: a run before a Reset.
