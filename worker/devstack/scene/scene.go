@@ -146,7 +146,7 @@ func mailArrived(s runbook.Status, box *sandbox.Sandbox) (string, error) {
 		word = "終了"
 	}
 	for _, m := range mails {
-		if text := string(m.EML()); strings.Contains(text, s.ID) && strings.Contains(m.Subject, word) {
+		if strings.Contains(m.Text, s.ID) && strings.Contains(m.Subject, word) {
 			return runbook.Skip, nil
 		}
 	}
