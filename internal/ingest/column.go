@@ -34,6 +34,7 @@ type column struct {
 	required  bool
 	clean     bool // the normalisation does something
 	checked   bool // it has codes, a pattern or a length
+	personal  bool // its values are never shown
 	normalise normalise
 	layouts   []*dates.Layout
 	pattern   *pattern
@@ -201,31 +202,35 @@ func parseBoolean(text []byte) (byte, error) {
 	return 0, errBoolean
 }
 
-// reason says in words why a value is refused.
+// reason says in words why a value is refused. It ends up in histories, evidence and mail, so it does not quote what is personal.
 func (c *column) reason(text []byte, err error) string {
+	value := quote(text)
+	if c.personal {
+		value = "the value"
+	}
 	switch {
 	case errors.Is(err, errRequired), errors.Is(err, errNUL):
 		return err.Error()
 	case errors.Is(err, errPattern):
-		return fmt.Sprintf("%s %s the pattern %s", quote(text), err, c.pattern.text)
+		return fmt.Sprintf("%s %s the pattern %s", value, err, c.pattern.text)
 	case errors.Is(err, errCode):
-		return fmt.Sprintf("%s %s%s", quote(text), err, c.someCodes())
+		return fmt.Sprintf("%s %s%s", value, err, c.someCodes())
 	case errors.Is(err, errLong):
-		return fmt.Sprintf("%s %s: %d characters, at most %d", quote(text), err, utf8.RuneCount(text), c.maxLength)
+		return fmt.Sprintf("%s %s: %d characters, at most %d", value, err, utf8.RuneCount(text), c.maxLength)
 	case errors.Is(err, errLow):
-		return fmt.Sprintf("%s %s %s", quote(text), err, c.bounds.leastWritten)
+		return fmt.Sprintf("%s %s %s", value, err, c.bounds.leastWritten)
 	case errors.Is(err, errHigh):
-		return fmt.Sprintf("%s %s %s", quote(text), err, c.bounds.mostWritten)
+		return fmt.Sprintf("%s %s %s", value, err, c.bounds.mostWritten)
 	case c.layouts != nil && errors.Is(err, dates.ErrShape):
 		var layouts []string
 		for _, l := range c.layouts {
 			layouts = append(layouts, l.String())
 		}
-		return fmt.Sprintf("%s is no date in the layout %s", quote(text), strings.Join(layouts, " or "))
+		return fmt.Sprintf("%s is no date in the layout %s", value, strings.Join(layouts, " or "))
 	case c.layouts != nil:
-		return fmt.Sprintf("%s is no date: %s", quote(text), err)
+		return fmt.Sprintf("%s is no date: %s", value, err)
 	}
-	return fmt.Sprintf("%s %s", quote(text), err)
+	return fmt.Sprintf("%s %s", value, err)
 }
 
 // someCodes lists the codes if they are few.

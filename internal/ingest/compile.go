@@ -85,7 +85,7 @@ func compileColumn(d dataset.Column) (column, error) {
 	if !known {
 		return column{}, fmt.Errorf("type %q is not known", d.Type)
 	}
-	c := column{name: d.Name, kind: k, required: d.Required, maxLength: d.MaxLength}
+	c := column{name: d.Name, kind: k, required: d.Required, personal: d.Personal, maxLength: d.MaxLength}
 	for _, n := range d.Normalise {
 		switch n {
 		case "trim":

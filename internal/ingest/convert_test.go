@@ -113,6 +113,28 @@ func TestBytesThatAreNotOfTheEncoding(t *testing.T) {
 	require.Equal(t, "北海道", out.rows[0].cols[1])
 }
 
+// What is wrong with a personal value goes into evidence and mail: the value does not.
+func TestReasonsDoNotQuotePersonalValues(t *testing.T) {
+	s := plain("utf-8", "id", "born", "mail", "kind")
+	s.Columns[1].Type, s.Columns[1].Layouts = dataset.Date, []string{"YYYY-MM-DD"}
+	s.Columns[2].Pattern, s.Columns[3].Codes = "[a-z]+@[a-z]+", []string{"A", "B"}
+	file := strings.Repeat("1,1980-01-02,a@b,A\n", 30) + "2,1980-02-31,a@b,A\n3,secret,a@b,A\n4,1980-01-02,secret,A\n5,1980-01-02,a@b,secret\n"
+	open, err := convertText(t, s, file)
+	require.NoError(t, err)
+	require.Len(t, open.rejects, 4)
+	for i := range s.Columns {
+		s.Columns[i].Personal = true
+	}
+	closed, err := convertText(t, s, file)
+	require.NoError(t, err)
+	require.Len(t, closed.rejects, 4)
+	for i, r := range closed.rejects {
+		require.Regexp(t, `1980-02-31|secret`, open.rejects[i].Reason, "where nothing is personal it helps to see the value")
+		require.NotRegexp(t, `1980-02-31|secret`, r.Reason)
+		require.Contains(t, r.Reason, "the value ")
+	}
+}
+
 func TestFilesThatAreRefused(t *testing.T) {
 	sjis := func(text string) string {
 		out, err := japanese.ShiftJIS.NewEncoder().String(text)
