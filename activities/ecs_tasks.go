@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -96,9 +97,21 @@ func (a *ECSTasks) RunECSLoadTask(ctx context.Context, in LoadTaskOrder) (LoadTa
 	}
 	seen, err := a.describe(ctx, in.Task.Cluster, aws.ToString(out.Tasks[0].TaskArn))
 	if isType(err, NotFound) {
-		err = fail(NotYet, "%s: it was accepted and does not show yet; it is looked at again", doing)
+		err = unseen(out.Tasks[0], doing)
 	}
 	return seen, err
+}
+
+// settledAfter is how long after its start a task must show: reads lag behind for seconds, not for minutes.
+const settledAfter = 10 * time.Minute
+
+// unseen is the error for a task that RunTask names and that cannot be described. A client token names its task for a day, and ECS
+// forgets a task about an hour after its end: such a task has ended long ago.
+func unseen(t types.Task, doing string) error {
+	if aws.ToString(t.LastStatus) == taskStopped || t.CreatedAt != nil && time.Since(*t.CreatedAt) > settledAfter {
+		return fail(TaskEnded, "%s: the task %s has ended, and ECS does not know it any more; the next one is started", doing, aws.ToString(t.TaskArn))
+	}
+	return fail(NotYet, "%s: it was accepted and does not show yet; it is looked at again", doing)
 }
 
 func runTaskInput(in LoadTaskOrder) *ecs.RunTaskInput {

@@ -2,9 +2,11 @@ package activities
 
 import (
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/stretchr/testify/require"
 
 	"tejun/internal/sandbox"
@@ -34,6 +36,23 @@ func (b *bench) taskDies(exit int) {
 	require.NoError(b.t, err)
 	require.Len(b.t, processes, 1)
 	require.NoError(b.t, b.box.TaskEnded(processes[0].Task, exit))
+}
+
+// A client token names its task for a day, and ECS forgets the task an hour after its end: then the next one is due, while a task that
+// was started just now is waited for.
+func TestLoadTaskThatECSHasForgotten(t *testing.T) {
+	now, long := time.Now(), time.Now().Add(-2*time.Hour)
+	for name, c := range map[string]struct {
+		task types.Task
+		want string
+	}{
+		"started just now":     {types.Task{CreatedAt: &now, LastStatus: aws.String("PROVISIONING")}, NotYet},
+		"started long ago":     {types.Task{CreatedAt: &long, LastStatus: aws.String("PROVISIONING")}, TaskEnded},
+		"said to have stopped": {types.Task{CreatedAt: &now, LastStatus: aws.String("STOPPED")}, TaskEnded},
+		"of unknown age":       {types.Task{}, NotYet},
+	} {
+		t.Run(name, func(t *testing.T) { requireType(t, unseen(c.task, "start the task"), c.want) })
+	}
 }
 
 func TestLoadTaskIsStartedAndStoppedOnce(t *testing.T) {
