@@ -93,9 +93,10 @@ func (r *Run) Approve(ctx workflow.Context, g Gate) error {
 	q := &question{
 		kind: "approval", gate: g.Name, why: g.Asks, quorum: terms.Quorum, plan: r.PlanDigest(), barred: r.barred(g),
 		terms: map[string]authority{Approve: who(terms), Reject: who(terms)},
-		again: r.passed[g.Name] != nil,
+		again: r.opened[g.Name],
 		life:  r.life(ctx), until: terms.Deadline, then: "the run ends: expired",
 	}
+	r.opened[g.Name] = true
 	if g.Expires != "" {
 		q.then = g.Expires
 	}

@@ -230,6 +230,26 @@ func TestRejectionEndsTheRunEvenAfterAnApproval(t *testing.T) {
 	require.Empty(t, b.calls)
 }
 
+// A runbook that asks again after a rejection asks about something else: an approval that was meant for the first must not count.
+func TestApprovalAfterARejectionMustNameItsPlan(t *testing.T) {
+	b := newBench(t)
+	b.at(hour, Reject, by("sato"))
+	b.at(2*hour, Approve, by("sato"))
+	b.after(3*hour, func() { b.at(hour, Approve, by("suzuki", "plan", b.run.PlanDigest())) })
+	require.NoError(t, b.toy(func(ctx workflow.Context, r *Run) error {
+		if err := r.Planned(ctx, b.changes); err != nil {
+			return err
+		}
+		requireEnd(t, r.Approve(ctx, b.planGate()), ErrRejected, "sato rejected plan")
+		b.drift++
+		if err := r.Planned(ctx, b.changes); err != nil {
+			return err
+		}
+		return r.Approve(ctx, b.planGate())
+	}))
+	require.Equal(t, []any{"suzuki"}, b.body("gate-passed")["approvers"])
+}
+
 func TestRemindersAndEscalationRingInOrderWhileTheGateIsOpen(t *testing.T) {
 	b := newBench(t)
 	b.gate = func(q activities.GateQuestion, terms *activities.Terms) {

@@ -44,7 +44,7 @@ type question struct {
 	terms  map[string]authority // who may give which answer; an answer that is not here is not taken
 	quorum int                  // approvals needed from different people
 	plan   string               // digest that an approval is for
-	again  bool                 // the gate was passed before, so an approval must say which plan it is for
+	again  bool                 // the gate was asked before, so an approval must say which plan it is for
 	barred []string             // people who may not approve: requester, operator, whoever had a hand in it
 	judges []string             // people who have approved in this run: they carry out nothing of it
 	life   string               // run in which it was asked; after a Reset its approval is void

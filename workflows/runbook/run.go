@@ -43,6 +43,7 @@ type Run struct {
 	subject    Subject
 	asking     *question            // what people can answer at this moment; nil when nothing is asked
 	passed     map[string]*question // the gates that were passed, by name; the last passing counts
+	opened     map[string]bool      // the gates that were asked, by name: asked again, an approval must say which plan it is for
 	cancelling *question            // "cancel" is taken at any time
 	original   string               // ID of the run before any Reset
 	seen       map[string]Answered
