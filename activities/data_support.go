@@ -46,7 +46,10 @@ func (a *DataLoads) CheckDataFile(ctx context.Context, in DataLoad) (FileChecked
 	if err == nil {
 		checked, err = a.judge(ctx, o, staged)
 	}
-	if dropped := loadError(o.store.Drop(ctx, o.run), "drop the rows that were read for the check"); dropped != nil {
+	// Also when the run was cancelled meanwhile.
+	dropping, done := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	defer done()
+	if dropped := loadError(o.store.Drop(dropping, o.run), "drop the rows that were read for the check"); dropped != nil {
 		return FileChecked{}, dropped
 	}
 	if why := notFit(err); why != "" {

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"math"
@@ -291,6 +292,9 @@ func (s *supporting) deliveryPlan(workflow.Context) ([]plan.Change, error) {
 	return []plan.Change{change}, err
 }
 
+// otherEnding is for what has no words of its own.
+const otherEnding = "作業を続けることができませんでした。"
+
 // endings say in Japanese what an end means, for mail.
 var endings = map[string]string{
 	runbook.ErrExpired:    "期限までに必要な回答がありませんでした。",
@@ -311,7 +315,7 @@ func (s *supporting) tellEnd(ctx workflow.Context, err error) {
 	template, data := "support-done", map[string]string{"detail": s.figures()}
 	if err != nil {
 		kind, words := activities.HowItEnded(err)
-		template, data = "support-ended", map[string]string{"error": endings[kind] + "\n" + words, "detail": ""}
+		template, data = "support-ended", map[string]string{"error": cmp.Or(endings[kind], otherEnding) + "\n" + words, "detail": ""}
 		if s.result.Load != "" {
 			data["detail"] = s.result.Load + " による登録済みのデータは、そのまま残っています。\n" + s.figures()
 		}

@@ -48,6 +48,7 @@ func ResolveSupport(s *system.System, cal *calendar.Calendar, req SupportRequest
 	} else if problem := createdFiles(s, d); problem != "" {
 		problems = append(problems, problem)
 	}
+	problems = append(problems, loadedAtOnce(s)...)
 	deadline, err := s.Deadline(req.Deadline, req.From, cal)
 	switch {
 	case err != nil:
@@ -79,6 +80,16 @@ func supportPeople(s *system.System, on system.DatabaseTarget) (problems []strin
 	}
 	if owner(operator) {
 		problems = append(problems, fmt.Sprintf("operator %s belongs to the system's owner, who asks for the work: let somebody of the vendor do it", on.Operator))
+	}
+	return problems
+}
+
+// loadedAtOnce says why a created file would be loaded before anybody has looked at it.
+func loadedAtOnce(s *system.System) (problems []string) {
+	for _, schedule := range s.Schedules {
+		if schedule.Runbook == "DataArrival" && !schedule.Paused {
+			problems = append(problems, fmt.Sprintf("the schedule %s loads files as they arrive, so a file would be loaded before its double check: pause it in system.yaml while data are created", schedule.ID))
+		}
 	}
 	return problems
 }
