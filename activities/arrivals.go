@@ -34,7 +34,8 @@ type Arrival struct {
 // ArrivalsFound is what lies in the buckets.
 type ArrivalsFound struct {
 	New     []Arrival `json:"new"`     // at most one for each table, the oldest: loads of one table go one after another
-	Waiting []Arrival `json:"waiting"` // new ones whose turn has not come: an older one comes first, or the table is at work
+	Waiting []Arrival `json:"waiting"` // new ones whose turn has not come: an older one comes first, or the table is at work; the oldest ones
+	More    int       `json:"more"`    // that wait too and are not named
 	Known   int       `json:"known"`   // that a load was started for before
 }
 
@@ -118,7 +119,13 @@ func (f *ArrivalsFound) sort(arrivals []Arrival, busy func(table string) bool) {
 		taken[arrival.Table] = true
 		f.New = append(f.New, arrival)
 	}
+	if n := len(f.Waiting); n > mostNamed {
+		f.Waiting, f.More = f.Waiting[:mostNamed], n-mostNamed
+	}
 }
+
+// mostNamed is how many waiting files are named: the list goes into the history and into the evidence every few minutes.
+const mostNamed = 20
 
 // list lists the objects below a dataset's prefix that are files of it.
 func (a *Arrivals) list(ctx context.Context, d *dataset.Dataset) ([]Arrival, error) {

@@ -3,6 +3,7 @@ package activities
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,20 @@ func TestArrivalsGoOnBeyondOnePage(t *testing.T) {
 	found := b.arrived()
 	require.Len(t, found.New, 1)
 	require.Len(t, found.Waiting, 4)
+}
+
+// However many files wait, what enters the history stays short.
+func TestManyArrivalsAreCountedAndNotAllNamed(t *testing.T) {
+	found := ArrivalsFound{}
+	many := make([]Arrival, 100)
+	for i := range many {
+		many[i] = Arrival{Table: "public.t", File: fmt.Sprintf("%03d", i)}
+	}
+	found.sort(many, func(string) bool { return false })
+	require.Len(t, found.New, 1)
+	require.Len(t, found.Waiting, mostNamed)
+	require.Equal(t, "001", found.Waiting[0].File)
+	require.Equal(t, len(many)-1-mostNamed, found.More)
 }
 
 func TestArrivalsThatCannotBeListedAreNotTakenForNone(t *testing.T) {

@@ -19,8 +19,8 @@ import (
 // every few minutes.
 //
 // The load of a file has an ID that follows from the dataset, the key and the content, and Temporal takes an ID once; our own
-// database remembers it for longer than Temporal does. So no file is loaded twice and none is lost, whatever is killed, and a
-// file that was refused is not tried again until it changes. Of several files for one table the oldest goes first, and the
+// database remembers it for longer than Temporal does. So no file is loaded twice and for each a load is started, whatever is
+// killed. A load that was refused, for whatever reason, is not tried again until the file changes: then it is a person's to start. Of several files for one table the oldest goes first, and the
 // next when its load has ended. The intake approves nothing and changes nothing: that is the load's.
 var dataArrival = runbook.Spec{Name: "DataArrival", Row: 9, Title: "データ受付 · Data arrival"}
 
@@ -47,7 +47,8 @@ func (in *DataArrivalInput) request() system.DatabaseRequest {
 // DataArrivalResult is what the report needs.
 type DataArrivalResult struct {
 	Started  []activities.Arrival `json:"started"` // loads that were started
-	Waiting  []activities.Arrival `json:"waiting"` // new files whose turn has not come
+	Waiting  []activities.Arrival `json:"waiting"` // new files whose turn has not come, the oldest ones
+	More     int                  `json:"more"`    // that wait too and are not named
 	Known    int                  `json:"known"`   // files for which a load was started before
 	Evidence runbook.Evidence     `json:"evidence"`
 }
@@ -100,7 +101,7 @@ func (a *intake) list() runbook.StepSpec {
 		Name: "list", Title: "到着ファイルの確認 · Look which files have arrived",
 		Do: func(ctx workflow.Context) (err error) {
 			a.found, err = runbook.Call(ctx, runbook.Change, arrivals.ListS3Arrivals, struct{}{})
-			a.result.Waiting, a.result.Known = a.found.Waiting, a.found.Known
+			a.result.Waiting, a.result.More, a.result.Known = a.found.Waiting, a.found.More, a.found.Known
 			return err
 		},
 	}
