@@ -3,6 +3,7 @@ package activities
 import (
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -13,9 +14,9 @@ import (
 
 func TestSiteIsSeenAsItIs(t *testing.T) {
 	b := newBench(t)
-	gets := 0
+	var gets atomic.Int64 // paths are looked at side by side
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		gets++
+		gets.Add(1)
 		switch {
 		case r.URL.Path == "/away":
 			http.Redirect(w, r, "/", http.StatusFound)
@@ -35,14 +36,14 @@ func TestSiteIsSeenAsItIs(t *testing.T) {
 	seen = must(b, b.set.Site.CheckSite, SiteCheck{Vantage: "operator", Path: "/", WantStatus: 200})
 	assert.Equal(t, "site", seen.Title)
 
-	gets = 0
+	gets.Store(0)
 	must(b, b.set.Site.CheckSite, SiteCheck{Vantage: "operator", WantStatus: 200})
-	assert.Equal(t, len(b.system.Site.Paths), gets, "no path means every path")
+	assert.EqualValues(t, len(b.system.Site.Paths), gets.Load(), "no path means every path")
 
-	gets = 0
+	gets.Store(0)
 	_, err := try(b, b.set.Site.CheckSite, SiteCheck{Vantage: "public", Path: "/away", WantStatus: 200})
 	requireType(t, err, NotYet)
-	assert.Equal(t, 1, gets, "redirects are not followed")
+	assert.EqualValues(t, 1, gets.Load(), "redirects are not followed")
 
 	_, err = try(b, b.set.Site.CheckSite, SiteCheck{Vantage: "public", Path: "/", WantStatus: 200})
 	requireType(t, err, NotYet)
