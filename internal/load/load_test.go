@@ -50,8 +50,9 @@ func bytesOf(b []byte) func() io.Reader { return func() io.Reader { return bytes
 func loaded(t *testing.T, s *Store, table Table, spec *dataset.Dataset, operation string, file []byte) (Difference, Entry) {
 	t.Helper()
 	run := Run{Operation: operation, Attempt: 1}
-	_, err := s.Stage(t.Context(), table, run, int64(len(file)/100), source(spec, bytesOf(file)))
+	staged, err := s.Stage(t.Context(), table, run, int64(len(file)/100), source(spec, bytesOf(file)))
 	require.NoError(t, err)
+	require.Equal(t, staged.Method == Swap, staged.Sum != "", "what becomes the table is summed on its way")
 	d, err := s.Difference(t.Context(), table, run)
 	require.NoError(t, err)
 	entry, err := s.Import(t.Context(), table, run, Order{Declaration: "d", Source: "test", Expect: d.Counts})

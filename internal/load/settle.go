@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"fmt"
+	"math/big"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -36,24 +37,25 @@ func (st *staging) settleCopies(ctx context.Context, tx pgx.Tx, c *Counts) error
 	}
 	if t.hashed() && !t.Duplicates.RejectExact {
 		// Without a key two equal rows may both be meant; appending keeps them.
-		_, err := tx.Exec(ctx, fmt.Sprintf("INSERT INTO %s SELECT * FROM %s", st.rows(), st.copies()))
+		_, err := st.move(ctx, tx, 1, fmt.Sprintf("WITH moved AS (INSERT INTO %s SELECT * FROM %s RETURNING %s AS hash)", st.rows(), st.copies(), rowHash(t, "")))
 		return err
 	}
-	if _, err := tx.Exec(ctx, "ANALYZE "+st.copies()); err != nil { // a look-up for each, or one pass over all
+	// How many keys there are decides between a look-up for each and one pass over all.
+	if _, err := tx.Exec(ctx, "ANALYZE "+st.copies()+" ("+quoted(keys, "")+")"); err != nil {
 		return err
 	}
 	// All rows of a key that comes twice stand together from here on, and the staging table holds each other key once.
-	moved := fmt.Sprintf(`WITH k AS (SELECT DISTINCT %[3]s FROM %[2]s),
-		moved AS (DELETE FROM %[1]s s USING k WHERE %[4]s RETURNING s.*)
-		INSERT INTO %[2]s SELECT * FROM moved`, st.rows(), st.copies(), quoted(keys, ""), same(keys, "s.", "k."))
-	if _, err := tx.Exec(ctx, moved); err != nil {
+	out := fmt.Sprintf(`WITH k AS (SELECT DISTINCT %[3]s FROM %[2]s),
+		gone AS (DELETE FROM %[1]s s USING k WHERE %[4]s RETURNING s.*),
+		moved AS (INSERT INTO %[2]s SELECT * FROM gone RETURNING %[5]s AS hash)`, st.rows(), st.copies(), quoted(keys, ""), same(keys, "s.", "k."), rowHash(t, ""))
+	if _, err := st.move(ctx, tx, -1, out); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, st.judgement()); err != nil {
 		return err
 	}
-	kept := fmt.Sprintf(`INSERT INTO %s SELECT %s FROM judged WHERE verdict = 'stands'`, st.rows(), st.stagingList())
-	if _, err := tx.Exec(ctx, kept); err != nil {
+	back := fmt.Sprintf(`WITH moved AS (INSERT INTO %s SELECT %s FROM judged WHERE verdict = 'stands' RETURNING %s AS hash)`, st.rows(), st.stagingList(), rowHash(t, ""))
+	if _, err := st.move(ctx, tx, 1, back); err != nil {
 		return err
 	}
 	err := tx.QueryRow(ctx, `SELECT count(*) FILTER (WHERE verdict = 'copy'), count(*) FILTER (WHERE verdict = 'superseded'),
@@ -65,6 +67,21 @@ func (st *staging) settleCopies(ctx context.Context, tx pgx.Tx, c *Counts) error
 		c.Conflicts, c.Duplicates = c.Conflicts+c.Duplicates, 0
 	}
 	return st.rejectJudged(ctx, tx)
+}
+
+// move puts rows into the table of rows (sign 1) or takes some out of it (-1), and keeps the sum of its hashes right. The
+// statement begins with a WITH whose part "moved" has the hashes of those rows.
+func (st *staging) move(ctx context.Context, tx pgx.Tx, sign int64, with string, args ...any) (rows int64, err error) {
+	var text string
+	if err := tx.QueryRow(ctx, with+" SELECT count(*), coalesce(sum(hash), 0)::text FROM moved", args...).Scan(&rows, &text); err != nil || st.sum == nil {
+		return rows, err
+	}
+	sum, ok := new(big.Int).SetString(text, 10)
+	if !ok {
+		return rows, fmt.Errorf("the sum of hashes %q is no number", text)
+	}
+	st.sum.Add(st.sum, sum.Mul(sum, big.NewInt(sign)))
+	return rows, nil
 }
 
 func (st *staging) stagingList() string {
@@ -153,11 +170,12 @@ func (st *staging) settleReference(ctx context.Context, tx pgx.Tx, column *Colum
 	if column.Personal {
 		reason = "the value " + reason
 	}
-	tag, err := tx.Exec(ctx, fmt.Sprintf(`WITH gone AS (DELETE FROM %[1]s s WHERE s.%[2]s IS NOT NULL
-			AND NOT EXISTS (SELECT FROM %[3]s r WHERE r.%[4]s = s.%[2]s) RETURNING s.*)
-		INSERT INTO %[5]s SELECT %[6]s, $1, CASE WHEN $3 THEN $2 ELSE gone.%[2]s::text || ' ' || $2 END, NULL, %[7]s, 0 FROM gone`,
-		st.rows(), quote(column.Name), quote(r.Schema, r.Table), quote(r.Column), st.rejects(), lineColumn, st.content("gone.")),
+	rows, err := st.move(ctx, tx, -1, fmt.Sprintf(`WITH gone AS (DELETE FROM %[1]s s WHERE s.%[2]s IS NOT NULL
+			AND NOT EXISTS (SELECT FROM %[3]s r WHERE r.%[4]s = s.%[2]s) RETURNING s.*),
+		rejected AS (INSERT INTO %[5]s SELECT %[6]s, $1, CASE WHEN $3 THEN $2 ELSE gone.%[2]s::text || ' ' || $2 END, NULL, %[7]s, 0 FROM gone),
+		moved AS (SELECT %[8]s AS hash FROM gone)`,
+		st.rows(), quote(column.Name), quote(r.Schema, r.Table), quote(r.Column), st.rejects(), lineColumn, st.content("gone."), rowHash(st.table, "gone.")),
 		column.Name, reason, column.Personal)
-	c.Dangling += tag.RowsAffected()
+	c.Dangling += rows
 	return err
 }

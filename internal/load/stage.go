@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -33,6 +34,7 @@ type Staged struct {
 	Bytes    int64         `json:"bytes"`  // of the file as it arrived
 	Unpacked int64         `json:"unpacked"`
 	Totals   ingest.Totals `json:"totals"`
+	Sum      string        `json:"sum,omitempty"` // of the hashes of the rows to load, see Check; "" if they have to be read for it
 }
 
 // Source converts a file: it calls emit with each chunk and returns the totals. What it says of the file's hash and size is kept.
@@ -65,6 +67,11 @@ func (s *Store) Stage(ctx context.Context, t Table, run Run, rows int64, source 
 			return err
 		}
 		st := &staging{store: s, conn: conn, table: &t, run: run}
+		if method == Swap {
+			if st.hasher, err = newHasher(ctx, conn, &t); err != nil {
+				return err
+			}
+		}
 		if err := st.create(ctx, method); err != nil {
 			return err
 		}
@@ -79,10 +86,12 @@ func (s *Store) Stage(ctx context.Context, t Table, run Run, rows int64, source 
 
 // staging is one staging under way.
 type staging struct {
-	store *Store
-	conn  *pgx.Conn
-	table *Table
-	run   Run
+	store  *Store
+	conn   *pgx.Conn
+	table  *Table
+	run    Run
+	hasher hasher   // nil: no sum of the rows is kept
+	sum    *big.Int // of the rows' hashes; nil without a hasher
 }
 
 func (st *staging) rows() string    { return quote(ledgerSchema, st.run.table("s")) }
@@ -125,6 +134,9 @@ func (st *staging) fill(ctx context.Context, rows int64, keyed bool, source Sour
 	if err := c.checkInput(); err != nil {
 		return Staged{}, err
 	}
+	if st.sum != nil {
+		staged.Sum = st.sum.String()
+	}
 	return staged, nil
 }
 
@@ -151,7 +163,7 @@ func (st *staging) copy(ctx context.Context, rows int64, source Source) (Arrived
 		group.Go(into(st.rows(), main))
 	}
 	group.Go(into(st.copies(), copies))
-	feed := &feed{ctx: ctx, sorter: newSorter(st.table, newSeen(rows)), main: main, copies: copies, rejects: &rejectWriter{staging: st}}
+	feed := &feed{ctx: ctx, sorter: newSorter(st.table, newSeen(rows), st.hasher), main: main, copies: copies, rejects: &rejectWriter{staging: st}}
 	var arrived Arrived
 	group.Go(func() error {
 		defer close(main)
@@ -168,6 +180,9 @@ func (st *staging) copy(ctx context.Context, rows int64, source Source) (Arrived
 	if copied != arrived.Totals.Rows {
 		return Arrived{}, refuse("%d rows were converted and PostgreSQL took %d: nothing was loaded, report this", arrived.Totals.Rows, copied)
 	}
+	if st.hasher != nil {
+		st.sum = feed.sum.big()
+	}
 	return arrived, nil
 }
 
@@ -176,6 +191,7 @@ type feed struct {
 	ctx     context.Context //nolint:containedctx // emit has no place for it
 	mu      sync.Mutex      // of what is not safe for several workers
 	sorter  *sorter
+	sum     hashSum
 	main    chan<- load
 	copies  chan<- load
 	rejects *rejectWriter
@@ -192,10 +208,13 @@ func (f *feed) emit(c ingest.Chunk) error {
 		}
 	}
 	sorter := *f.sorter
-	main, copies, _, err := sorter.split(c, nil)
+	main, copies, err := sorter.split(c)
 	if err != nil {
 		return err
 	}
+	f.mu.Lock()
+	f.sum.addAll(sorter.sum)
+	f.mu.Unlock()
 	if len(copies) > 0 {
 		if err := send(f.ctx, f.copies, load{tuples: copies}); err != nil {
 			return err

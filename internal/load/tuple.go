@@ -23,10 +23,12 @@ type sorter struct {
 	numeric []bool
 	hashed  bool
 	seen    *seen
+	hasher  hasher  // nil: no sum is kept
+	sum     hashSum // of the rows that split has sent on, without those that are perhaps copies
 }
 
-func newSorter(t *Table, seen *seen) *sorter {
-	s := &sorter{columns: len(t.Columns), hashed: t.hashed(), seen: seen, numeric: make([]bool, len(t.Columns))}
+func newSorter(t *Table, seen *seen, hasher hasher) *sorter {
+	s := &sorter{columns: len(t.Columns), hashed: t.hashed(), seen: seen, hasher: hasher, numeric: make([]bool, len(t.Columns))}
 	for i, c := range t.Columns {
 		s.numeric[i] = c.Type == "numeric"
 	}
@@ -34,31 +36,35 @@ func newSorter(t *Table, seen *seen) *sorter {
 	return s
 }
 
-// split moves the tuples of a chunk to the front of its own memory, without the hash where the key tells rows apart, and
-// appends those that are perhaps copies to copies.
-func (s *sorter) split(c ingest.Chunk, copies []byte) (main, suspects []byte, suspected int, err error) {
+// split moves the tuples of a chunk to the front of its own memory, without the hash where the key tells rows apart, and takes
+// out those that are perhaps copies.
+func (s *sorter) split(c ingest.Chunk) (main, copies []byte, err error) {
 	in := c.Tuples
 	at, to := 0, 0
 	var key []byte
 	for range c.Rows {
 		if len(in)-at < hashEnd || int(binary.BigEndian.Uint16(in[at:])) != s.columns+2 {
-			return nil, nil, 0, fmt.Errorf("chunk %d from line %d holds a tuple that is none", c.Number, c.FirstLine)
+			return nil, nil, fmt.Errorf("chunk %d from line %d holds a tuple that is none", c.Number, c.FirstLine)
 		}
 		body := at + hashEnd
 		n, next := body, 0
 		key = key[:0]
+		var hash uint64
 		for i := range s.columns {
 			if len(in)-n < 4 {
-				return nil, nil, 0, fmt.Errorf("chunk %d from line %d is cut off", c.Number, c.FirstLine)
+				return nil, nil, fmt.Errorf("chunk %d from line %d is cut off", c.Number, c.FirstLine)
 			}
 			size := int(int32(binary.BigEndian.Uint32(in[n:]))) //nolint:gosec // -1 is a null
 			end := n + 4 + max(size, 0)
 			if end > len(in) {
-				return nil, nil, 0, fmt.Errorf("chunk %d from line %d is cut off", c.Number, c.FirstLine)
+				return nil, nil, fmt.Errorf("chunk %d from line %d is cut off", c.Number, c.FirstLine)
 			}
 			if next < len(s.key) && s.holds(i) {
 				next++
 				key = s.appendKey(key, in[n:end], s.numeric[i])
+			}
+			if s.hasher != nil {
+				hash = s.hasher.next(hash, i, in[n:end])
 			}
 			n = end
 		}
@@ -74,19 +80,19 @@ func (s *sorter) split(c ingest.Chunk, copies []byte) (main, suspects []byte, su
 			copies = append(copies, in[at:at+lineEnd]...)
 			copies = append(copies, in[from:n]...)
 			binary.BigEndian.PutUint16(copies[start:], fields)
-			suspected++
 		} else {
 			start := to
 			to += copy(in[to:], in[at:at+lineEnd])
 			to += copy(in[to:], in[from:n])
 			binary.BigEndian.PutUint16(in[start:], fields)
+			s.sum.add(hash)
 		}
 		at = n
 	}
 	if at != len(in) {
-		return nil, nil, 0, fmt.Errorf("chunk %d from line %d has bytes after its last tuple", c.Number, c.FirstLine)
+		return nil, nil, fmt.Errorf("chunk %d from line %d has bytes after its last tuple", c.Number, c.FirstLine)
 	}
-	return in[:to], copies, suspected, nil
+	return in[:to], copies, nil
 }
 
 func (s *sorter) holds(column int) bool {
