@@ -68,12 +68,10 @@ func newBench(ctx context.Context, rows int, phases bool) (b *bench, err error) 
 			return b, err
 		}
 	}
-	for _, f := range []*file{b.dirty, {name: "clean.csv", rows: rows, clean: true}} {
-		if err := b.write(f); err != nil {
-			return b, err
-		}
+	if err := b.write(b.dirty); err != nil {
+		return b, err
 	}
-	if err := run(ctx, "sh", "-c", fmt.Sprintf("iconv -f CP932 -t UTF-8 %[1]s/clean.csv > %[1]s/utf8.csv", b.dir)); err != nil {
+	if err := b.writeClean(ctx, "utf8.csv", rows); err != nil {
 		return b, err
 	}
 	description, err := scene.SystemFile()
@@ -136,6 +134,14 @@ func (b *bench) write(f *file) error {
 	return err
 }
 
+// writeClean writes a file that the other tools take.
+func (b *bench) writeClean(ctx context.Context, name string, rows int) error {
+	if err := b.write(&file{name: "clean.csv", rows: rows, clean: true}); err != nil {
+		return err
+	}
+	return run(ctx, "sh", "-c", fmt.Sprintf("cd '%s' && iconv -f CP932 -t UTF-8 clean.csv > '%s' && rm clean.csv", b.dir, name))
+}
+
 // fresh makes the tables anew and waits for a checkpoint.
 func (b *bench) fresh(ctx context.Context, statements ...string) (err error) {
 	conn, err := pgx.Connect(ctx, b.target.DSN())
@@ -152,11 +158,11 @@ func (b *bench) fresh(ctx context.Context, statements ...string) (err error) {
 	return nil
 }
 
-func (b *bench) plainCopy(ctx context.Context) (time.Duration, error) {
+func (b *bench) plainCopy(ctx context.Context, name string) (time.Duration, error) {
 	if err := b.fresh(ctx, "CREATE TABLE plain ("+b.sql+")"); err != nil {
 		return 0, err
 	}
-	return timed(func() error { return b.psql(ctx, `\copy plain from '`+b.dir+`/utf8.csv' csv`) })
+	return timed(func() error { return b.psql(ctx, `\copy plain from '`+b.dir+`/`+name+`' csv`) })
 }
 
 func (b *bench) onConflict(ctx context.Context) (time.Duration, error) {
