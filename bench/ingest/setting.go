@@ -83,7 +83,7 @@ func newBench(ctx context.Context, rows int, phases bool) (b *bench, err error) 
 	if err != nil {
 		return b, err
 	}
-	if b.target, err = devserver.StartPostgres(ctx, devserver.PostgresOptions{Dir: filepath.Join(b.dir, "target")}); err != nil {
+	if b.target, err = devserver.StartPostgres(ctx, devserver.PostgresOptions{Dir: filepath.Join(b.dir, "target"), NoChecksums: true}); err != nil {
 		return b, err
 	}
 	if b.operated, err = operated.Open(b.target.DSN()); err != nil {

@@ -33,6 +33,8 @@ type PostgresOptions struct {
 	Tests bool         // do not wait for the disk: faster, but a power cut may cost the data
 	// Archive keeps every finished piece of the write-ahead log, so that a backup can be brought to any later moment; see Backup.
 	Archive bool
+	// NoChecksums makes the cluster as initdb does by default, without checksums of its pages: for measurements.
+	NoChecksums bool
 }
 
 // Postgres is a running private cluster.
@@ -66,7 +68,7 @@ func StartPostgres(ctx context.Context, o PostgresOptions) (_ *Postgres, err err
 		}
 	}()
 
-	p.cluster = cluster{dir: o.Dir, data: filepath.Join(o.Dir, "data"), database: o.Name, tests: o.Tests, archives: o.Archive, log: o.Log}
+	p.cluster = cluster{dir: o.Dir, data: filepath.Join(o.Dir, "data"), database: o.Name, tests: o.Tests, archives: o.Archive, plain: o.NoChecksums, log: o.Log}
 	c := &p.cluster
 	if err := c.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("start PostgreSQL in %s: %w", o.Dir, err)
@@ -118,6 +120,7 @@ type cluster struct {
 	dir, data string
 	database  string // "" means postgresDatabase
 	tests     bool
+	plain     bool // without checksums of pages
 	archives  bool
 	log       func(string)
 	binaries  binaries
@@ -225,7 +228,10 @@ func (c *cluster) initialise(ctx context.Context) error {
 		return err
 	}
 	args := []string{"--pgdata=" + inner, "--username=" + postgresUser, "--pwfile=" + copied, "--auth=scram-sha-256",
-		"--encoding=UTF8", "--locale=C", "--data-checksums", "--no-instructions"}
+		"--encoding=UTF8", "--locale=C", "--no-instructions"}
+	if !c.plain {
+		args = append(args, "--data-checksums")
+	}
 	if c.tests {
 		args = append(args, "--no-sync")
 	}

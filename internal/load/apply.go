@@ -105,10 +105,6 @@ func (s *Store) Check(ctx context.Context, t Table) (rows int64, sum string, err
 
 // Count is the table's number of rows.
 func (s *Store) Count(ctx context.Context, t Table) (rows int64, err error) {
-	return count(ctx, s.pool, &t)
-}
-
-func count(ctx context.Context, q querier, t *Table) (rows int64, err error) {
-	err = q.QueryRow(ctx, "SELECT count(*) FROM "+t.sql()).Scan(&rows)
+	err = s.pool.QueryRow(ctx, "SELECT count(*) FROM "+t.sql()).Scan(&rows)
 	return rows, wrap("count the rows of "+t.String(), err)
 }
