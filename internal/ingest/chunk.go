@@ -55,6 +55,7 @@ type Totals struct {
 // Options are what does not belong to the dataset.
 type Options struct {
 	Workers   int   // that convert side by side; 0 means as many as there are processors
+	NoHashes  bool  // rows have no hash, only zeros in its place: their key tells them apart
 	Unordered bool  // chunks may come in any order, and emit is called by several workers at once
 	MaxBytes  int64 // of the unpacked file; 0 means no limit
 	BlockSize int   // bytes of the file in one chunk, about; 0 means 256 KiB; for tests

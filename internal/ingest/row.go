@@ -28,6 +28,7 @@ const (
 type converter struct {
 	columns []column
 	fields  int // that a record must have
+	hashes  bool
 	decoder charset.Decoder
 	nul     bool // the batch has a zero byte somewhere; while a row is converted, that row
 
@@ -110,7 +111,10 @@ func (c *converter) row(b *record.Batch, data []byte, row *record.Row) {
 	binary.BigEndian.PutUint32(out[c.n+lineAt:], 8)
 	binary.BigEndian.PutUint64(out[c.n+lineAt+4:], uint64(row.Line))
 	binary.BigEndian.PutUint32(out[c.n+hashAt:], 16)
-	hash := xxh3.Hash128(out[c.n+columnsAt : n]).Bytes()
+	var hash [16]byte
+	if c.hashes {
+		hash = xxh3.Hash128(out[c.n+columnsAt : n]).Bytes()
+	}
 	copy(out[c.n+hashAt+4:], hash[:])
 	c.n = n
 	c.rows++

@@ -30,6 +30,7 @@ func (w *worker) convert(j job) done {
 		}
 	}
 	d := done{chunk: Chunk{Number: j.number, SourceBytes: j.bytes, pool: p.outs}}
+	c.hashes = !p.options.NoHashes
 	batch := j.batch
 	if batch == nil {
 		batch = &w.batch

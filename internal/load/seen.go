@@ -33,3 +33,6 @@ func (s *seen) add(hash uint64) bool {
 	mask := uint64(1)<<(hash&63) | 1<<(hash>>6&63) | 1<<(hash>>12&63) | 1<<(hash>>18&63) | 1<<(hash>>24&63)
 	return s.words[hash>>s.shift].Or(mask)&mask == mask
 }
+
+// fetch calls for the memory that add will need.
+func (s *seen) fetch(hash uint64) { _ = s.words[hash>>s.shift].Load() }

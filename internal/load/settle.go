@@ -44,6 +44,11 @@ func (st *staging) settleCopies(ctx context.Context, tx pgx.Tx, c *Counts) error
 	if _, err := tx.Exec(ctx, "ANALYZE "+st.copies()+" ("+quoted(keys, "")+")"); err != nil {
 		return err
 	}
+	if !t.hashed() && !t.Duplicates.RejectExact {
+		if err := st.dropCopies(ctx, tx, c); err != nil {
+			return err
+		}
+	}
 	// All rows of a key that comes twice stand together from here on, and the staging table holds each other key once.
 	out := fmt.Sprintf(`WITH k AS (SELECT DISTINCT %[3]s FROM %[2]s),
 		gone AS (DELETE FROM %[1]s s USING k WHERE %[4]s RETURNING s.*),
@@ -58,15 +63,33 @@ func (st *staging) settleCopies(ctx context.Context, tx pgx.Tx, c *Counts) error
 	if _, err := st.move(ctx, tx, 1, back); err != nil {
 		return err
 	}
+	var copies int64
 	err := tx.QueryRow(ctx, `SELECT count(*) FILTER (WHERE verdict = 'copy'), count(*) FILTER (WHERE verdict = 'superseded'),
-		count(*) FILTER (WHERE verdict = 'conflict') FROM judged`).Scan(&c.Duplicates, &c.Superseded, &c.Conflicts)
+		count(*) FILTER (WHERE verdict = 'conflict') FROM judged`).Scan(&copies, &c.Superseded, &c.Conflicts)
 	if err != nil {
 		return err
 	}
+	c.Duplicates += copies
 	if t.Duplicates.RejectExact {
 		c.Conflicts, c.Duplicates = c.Conflicts+c.Duplicates, 0
 	}
 	return st.rejectJudged(ctx, tx)
+}
+
+// dropCopies drops the rows that are exact copies of the row of their key that stands, where none of that key is anything else: the
+// first of them is where it belongs, and need not be touched.
+func (st *staging) dropCopies(ctx context.Context, tx pgx.Tx, c *Counts) error {
+	t := st.table
+	copied := fmt.Sprintf("s.%[1]s < c.%[1]s", lineColumn)
+	if t.others("") != "" {
+		copied += fmt.Sprintf(" AND ROW(%s) IS NOT DISTINCT FROM ROW(%s)", t.others("c."), t.others("s."))
+	}
+	tag, err := tx.Exec(ctx, fmt.Sprintf(`WITH found AS MATERIALIZED (SELECT c.ctid AS place, %[1]s, %[2]s AS copied FROM %[3]s c JOIN %[4]s s ON %[5]s),
+		other AS (SELECT DISTINCT %[6]s FROM found WHERE NOT copied)
+		DELETE FROM %[3]s c USING found f WHERE c.ctid = f.place AND f.copied AND NOT EXISTS (SELECT FROM other o WHERE %[7]s)`,
+		quoted(t.Key, "c."), copied, st.copies(), st.rows(), same(t.Key, "s.", "c."), quoted(t.Key, ""), same(t.Key, "o.", "f.")))
+	c.Duplicates += tag.RowsAffected()
+	return err
 }
 
 // move puts rows into the table of rows (sign 1) or takes some out of it (-1), and keeps the sum of its hashes right. The

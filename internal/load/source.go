@@ -19,7 +19,8 @@ func From(d *dataset.Dataset, stream *fetch.Stream, progress func(Progress)) Sou
 		if err != nil {
 			return Arrived{}, err
 		}
-		o := ingest.Options{Unordered: true, MaxBytes: d.Source.MaxBytes}
+		t := Of(d)
+		o := ingest.Options{Unordered: true, NoHashes: !t.hashed(), MaxBytes: d.Source.MaxBytes}
 		if progress != nil {
 			o.Progress = func(t ingest.Totals) {
 				done, whole := measure(t)

@@ -36,63 +36,88 @@ func newSorter(t *Table, seen *seen, hasher hasher) *sorter {
 	return s
 }
 
+// part is where a tuple lies in a chunk: its columns from from to end, behind what leads them. key is the hash of its key.
+type part struct {
+	from, end int
+	key, row  uint64
+}
+
 // split moves the tuples of a chunk to the front of its own memory, without the hash where the key tells rows apart, and takes
 // out those that are perhaps copies.
 func (s *sorter) split(c ingest.Chunk) (main, copies []byte, err error) {
-	in := c.Tuples
-	at, to := 0, 0
-	var key []byte
-	for range c.Rows {
-		if len(in)-at < hashEnd || int(binary.BigEndian.Uint16(in[at:])) != s.columns+2 {
-			return nil, nil, fmt.Errorf("chunk %d from line %d holds a tuple that is none", c.Number, c.FirstLine)
-		}
-		body := at + hashEnd
-		n, next := body, 0
-		key = key[:0]
-		var hash uint64
-		for i := range s.columns {
-			if len(in)-n < 4 {
-				return nil, nil, fmt.Errorf("chunk %d from line %d is cut off", c.Number, c.FirstLine)
-			}
-			size := int(int32(binary.BigEndian.Uint32(in[n:]))) //nolint:gosec // -1 is a null
-			end := n + 4 + max(size, 0)
-			if end > len(in) {
-				return nil, nil, fmt.Errorf("chunk %d from line %d is cut off", c.Number, c.FirstLine)
-			}
-			if next < len(s.key) && s.holds(i) {
-				next++
-				key = s.appendKey(key, in[n:end], s.numeric[i])
-			}
-			if s.hasher != nil {
-				hash = s.hasher.next(hash, i, in[n:end])
-			}
-			n = end
-		}
-		if s.hashed {
-			key = append(key, in[at+lineEnd+4:body]...)
-		}
-		fields, from := uint16(s.columns+1), body //nolint:gosec // a table has at most 1,600 columns
+	parts, err := s.parts(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	// The filter is larger than a processor's nearest memory. All its words that are needed are called for before the first is
+	// waited for.
+	for i := range parts {
+		s.seen.fetch(parts[i].key)
+	}
+	in, at, to := c.Tuples, 0, 0
+	for _, p := range parts {
+		fields, from := uint16(s.columns+1), p.from //nolint:gosec // a table has at most 1,600 columns
 		if s.hashed {
 			fields, from = uint16(s.columns+2), at+lineEnd //nolint:gosec // as above
 		}
-		if s.seen.add(xxh3.Hash(key)) {
+		if s.seen.add(p.key) {
 			start := len(copies)
 			copies = append(copies, in[at:at+lineEnd]...)
-			copies = append(copies, in[from:n]...)
+			copies = append(copies, in[from:p.end]...)
 			binary.BigEndian.PutUint16(copies[start:], fields)
 		} else {
 			start := to
 			to += copy(in[to:], in[at:at+lineEnd])
-			to += copy(in[to:], in[from:n])
+			to += copy(in[to:], in[from:p.end])
 			binary.BigEndian.PutUint16(in[start:], fields)
-			s.sum.add(hash)
+			s.sum.add(p.row)
 		}
-		at = n
-	}
-	if at != len(in) {
-		return nil, nil, fmt.Errorf("chunk %d from line %d has bytes after its last tuple", c.Number, c.FirstLine)
+		at = p.end
 	}
 	return in[:to], copies, nil
+}
+
+// parts finds the tuples of a chunk.
+func (s *sorter) parts(c ingest.Chunk) ([]part, error) {
+	in, at := c.Tuples, 0
+	parts := make([]part, 0, c.Rows)
+	var key []byte
+	for range c.Rows {
+		if len(in)-at < hashEnd || int(binary.BigEndian.Uint16(in[at:])) != s.columns+2 {
+			return nil, fmt.Errorf("chunk %d from line %d holds a tuple that is none", c.Number, c.FirstLine)
+		}
+		p := part{from: at + hashEnd, end: at + hashEnd}
+		next := 0
+		key = key[:0]
+		for i := range s.columns {
+			if len(in)-p.end < 4 {
+				return nil, fmt.Errorf("chunk %d from line %d is cut off", c.Number, c.FirstLine)
+			}
+			size := int(int32(binary.BigEndian.Uint32(in[p.end:]))) //nolint:gosec // -1 is a null
+			end := p.end + 4 + max(size, 0)
+			if end > len(in) {
+				return nil, fmt.Errorf("chunk %d from line %d is cut off", c.Number, c.FirstLine)
+			}
+			if next < len(s.key) && s.holds(i) {
+				next++
+				key = s.appendKey(key, in[p.end:end], s.numeric[i])
+			}
+			if s.hasher != nil {
+				p.row = s.hasher.next(p.row, i, in[p.end:end])
+			}
+			p.end = end
+		}
+		if s.hashed {
+			key = append(key, in[at+lineEnd+4:p.from]...)
+		}
+		p.key = xxh3.Hash(key)
+		parts = append(parts, p)
+		at = p.end
+	}
+	if at != len(in) {
+		return nil, fmt.Errorf("chunk %d from line %d has bytes after its last tuple", c.Number, c.FirstLine)
+	}
+	return parts, nil
 }
 
 func (s *sorter) holds(column int) bool {
