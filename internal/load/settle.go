@@ -84,7 +84,7 @@ func (st *staging) dropCopies(ctx context.Context, tx pgx.Tx, c *Counts) error {
 	if t.others("") != "" {
 		copied += fmt.Sprintf(" AND ROW(%s) IS NOT DISTINCT FROM ROW(%s)", t.others("c."), t.others("s."))
 	}
-	tag, err := tx.Exec(ctx, fmt.Sprintf(`WITH found AS MATERIALIZED (SELECT c.ctid AS place, %[1]s, %[2]s AS copied FROM %[3]s c JOIN %[4]s s ON %[5]s),
+	tag, err := tx.Exec(ctx, fmt.Sprintf(`WITH found AS (SELECT c.ctid AS place, %[1]s, %[2]s AS copied FROM %[3]s c JOIN %[4]s s ON %[5]s),
 		other AS (SELECT DISTINCT %[6]s FROM found WHERE NOT copied)
 		DELETE FROM %[3]s c USING found f WHERE c.ctid = f.place AND f.copied AND NOT EXISTS (SELECT FROM other o WHERE %[7]s)`,
 		quoted(t.Key, "c."), copied, st.copies(), st.rows(), same(t.Key, "s.", "c."), quoted(t.Key, ""), same(t.Key, "o.", "f.")))
