@@ -62,6 +62,7 @@ type Set struct {
 	SES        *SES
 	Site       *Site
 	Records    *Records
+	Changes    *Changes
 	Directory  *Directory
 	Runs       *Runs
 }
@@ -95,6 +96,7 @@ func New(d Deps) (Set, error) {
 		SES:        &SES{client: sesv2.NewFromConfig(cfg), records: d.Records, system: d.System, ui: d.UI},
 		Site:       &Site{http: siteClient(d.HTTP), system: d.System},
 		Records:    &Records{store: d.Records},
+		Changes:    &Changes{store: d.Records},
 		Directory:  &Directory{system: d.System, calendar: d.Calendar, operated: d.Operated, now: time.Now},
 		Runs:       newRuns(),
 	}, nil
@@ -175,6 +177,7 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Records.ReserveResources,
 		s.Records.TakeResources,
 		s.Records.ReleaseResources,
+		s.Changes.RecordChange,
 		s.Directory.ResolvePerson,
 		s.Directory.ResolveMoments,
 		s.Directory.ResolvePlannedOutage,
