@@ -53,6 +53,7 @@ type Terms struct {
 	EscalateAt   time.Time   `json:"escalateAt"` // zero means never
 	NotifyList   string      `json:"notifyList"`
 	EscalateList string      `json:"escalateList"`
+	LateAt       time.Time   `json:"lateAt,omitzero"` // of a gate that opens after the effect: an answer later than this is overdue
 }
 
 // ExtensionQuestion asks for a longer window.
@@ -194,8 +195,25 @@ func (a *Directory) GateTerms(_ context.Context, in GateQuestion) (Terms, error)
 	if at := in.OpenedAt.Add(g.EscalateAfter.D()).UTC(); g.EscalateAfter > 0 && at.Before(t.Deadline) {
 		t.EscalateAt = at
 	}
+	if g.LateAfterDays > 0 {
+		t.LateAt = a.closeOfBusiness(s, in.OpenedAt, g.LateAfterDays)
+	}
 	t.Reminders, err = a.reminders(s, in.OpenedAt, t.Deadline, g.RemindEvery.D())
 	return t, err
+}
+
+// closeOfBusiness is the end of business hours on the n-th business day after a moment, whose own day is not counted. Beyond
+// the years whose holidays are known every day counts: an answer is then asked for too early rather than too late.
+func (a *Directory) closeOfBusiness(s *system.System, from time.Time, n int) time.Time {
+	day, err := a.calendar.AddBusinessDays(from, n)
+	if err != nil {
+		day = from.AddDate(0, 0, n)
+	}
+	end, err := calendar.ParseTimeOfDay(s.BusinessHours.End)
+	if err != nil { // a description that was loaded has a time there
+		return day.UTC()
+	}
+	return end.On(day).UTC()
 }
 
 // AnswerTerms says who may give a kind of answer.

@@ -148,6 +148,11 @@ func (r *report) validateGates(s *System, known []string) {
 			r.Refers(at+".escalateList", g.EscalateList, "mail list", lists)
 		}
 	}
+	for i, g := range s.Gates {
+		if at := strictyaml.Index("gates", i); r.Has(at + ".lateAfterDays") {
+			r.validateAfterwards(at, g, lists)
+		}
+	}
 	strictyaml.Unique(r.Report, "gates", s.Gates, "gate", func(g Gate) (string, string) { return g.Runbook + "/" + g.Gate, "gate" })
 
 	for i, a := range s.Answers {
@@ -165,6 +170,23 @@ func (r *report) validateGates(s *System, known []string) {
 			r.Add("answers", "nobody answers %q: add an entry with kind %s", kind, kind)
 		}
 	}
+}
+
+// longestHolidays is more than the calendar days that one business day can be away.
+const longestHolidays = 14
+
+// validateAfterwards checks a gate that opens after the effect.
+func (r *report) validateAfterwards(at string, g Gate, lists []string) {
+	if !r.Number(at+".lateAfterDays", g.LateAfterDays, 1, 20) {
+		return
+	}
+	if least := time.Duration(g.LateAfterDays+longestHolidays) * 24 * time.Hour; g.Deadline.D() < least {
+		r.Add(at+".deadline", "%s is too near for a gate with lateAfterDays %d: it ends the wait for good, so give at least %s", g.Deadline, g.LateAfterDays, least)
+	}
+	if g.EscalateAfter != 0 {
+		r.Add(at+".escalateAfter", "has no meaning beside lateAfterDays, at which escalateList is told: remove it")
+	}
+	r.Refers(at+".escalateList", g.EscalateList, "mail list", lists)
 }
 
 // decider checks the role and organisation of a gate or an answer, and says whether both are known.
