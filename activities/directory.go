@@ -175,6 +175,38 @@ func (a *Directory) ResolveRepair(_ context.Context, in repair.Request) (repair.
 	return target, nil
 }
 
+// ResolveSetting turns a request for a change of settings into names in AWS, a gate and a time, or refuses it (Refused) with
+// the reason.
+func (a *Directory) ResolveSetting(_ context.Context, in system.SettingRequest) (system.SettingTarget, error) {
+	s, err := describe(a.system)
+	if err != nil {
+		return system.SettingTarget{}, err
+	}
+	target, err := s.ResolveSetting(in, a.calendar, a.now())
+	if err != nil {
+		return system.SettingTarget{}, fail(Refused, "%v", err)
+	}
+	return target, nil
+}
+
+// Span is a time from a moment until another.
+type Span struct {
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until"`
+}
+
+// CheckChangeTime refuses (Refused) a time in which nothing may be changed: in a freeze, or outside the allowed times.
+func (a *Directory) CheckChangeTime(_ context.Context, in Span) (struct{}, error) {
+	s, err := describe(a.system)
+	if err != nil {
+		return struct{}{}, err
+	}
+	if err := s.MayChange(in.From, in.Until); err != nil {
+		return struct{}{}, fail(Refused, "%v", err)
+	}
+	return struct{}{}, nil
+}
+
 // GateTerms says who may pass a gate. Requester and operator are left out, whatever their roles.
 func (a *Directory) GateTerms(_ context.Context, in GateQuestion) (Terms, error) {
 	s, err := describe(a.system)

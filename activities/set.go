@@ -13,11 +13,14 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	"go.temporal.io/sdk/worker"
 
@@ -63,6 +66,7 @@ type Set struct {
 	Site       *Site
 	Records    *Records
 	Changes    *Changes
+	Settings   *Settings
 	Directory  *Directory
 	Runs       *Runs
 }
@@ -97,8 +101,12 @@ func New(d Deps) (Set, error) {
 		Site:       &Site{http: siteClient(d.HTTP), system: d.System},
 		Records:    &Records{store: d.Records},
 		Changes:    &Changes{store: d.Records},
-		Directory:  &Directory{system: d.System, calendar: d.Calendar, operated: d.Operated, now: time.Now},
-		Runs:       newRuns(),
+		Settings: &Settings{changes: changes, settingsAPI: settingsAPI{
+			ssm: ssm.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg), ecs: ecs.NewFromConfig(cfg), cloudwatch: cloudwatch.NewFromConfig(cfg),
+			waf: wafv2.NewFromConfig(cfg, func(o *wafv2.Options) { o.Region = globalRegion }), config: configservice.NewFromConfig(cfg),
+		}},
+		Directory: &Directory{system: d.System, calendar: d.Calendar, operated: d.Operated, now: time.Now},
+		Runs:      newRuns(),
 	}, nil
 }
 
@@ -178,6 +186,10 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Records.TakeResources,
 		s.Records.ReleaseResources,
 		s.Changes.RecordChange,
+		s.Settings.PlanSetting,
+		s.Settings.ApplySetting,
+		s.Settings.RevertSetting,
+		s.Settings.EvaluateConfigRules,
 		s.Directory.ResolvePerson,
 		s.Directory.ResolveMoments,
 		s.Directory.ResolvePlannedOutage,
@@ -185,6 +197,8 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Directory.ResolveRepair,
 		s.Directory.ResolveDataLoad,
 		s.Directory.ResolveDataSupport,
+		s.Directory.ResolveSetting,
+		s.Directory.CheckChangeTime,
 		s.Directory.GateTerms,
 		s.Directory.AnswerTerms,
 		s.Directory.ResolveExtension,
