@@ -37,8 +37,8 @@ func (a *Settings) readAlarm(ctx context.Context, name string) (types.MetricAlar
 	if len(out.MetricAlarms) != 1 {
 		return types.MetricAlarm{}, fail(NotFound, "there is no metric alarm %s; %s", name, classes[NotFound].advice)
 	}
-	if m := out.MetricAlarms[0]; m.Threshold == nil {
-		return m, fail(Refused, "the alarm %s has no threshold that is a number (an anomaly detector, or a query): it cannot be changed as one", aws.ToString(m.AlarmName))
+	if m := out.MetricAlarms[0]; m.Threshold == nil || m.EvaluationCriteria != nil || m.EvaluationWindow != nil {
+		return m, fail(Refused, "the alarm %s is no metric with a threshold that is a number (but an anomaly detector, a query, or one with an evaluation window): it cannot be changed as one", aws.ToString(m.AlarmName))
 	}
 	return out.MetricAlarms[0], nil
 }
