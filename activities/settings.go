@@ -130,7 +130,7 @@ func (s settingOf[T]) plan(ctx context.Context) (plan.Change, error) {
 func newSetting[T any](a *Settings, in system.SettingResolved, title string, value func(T) any, set func(*T, json.RawMessage) error,
 	read func(context.Context) (T, string, error), write func(context.Context, T, string) error, whole func(T) any,
 ) settingOf[T] {
-	return settingOf[T]{title: title, object: object[T]{
+	return settingOf[T]{title: fmt.Sprintf("%s（%s → %s）", title, clipped(in.Old), clipped(in.New)), object: object[T]{
 		changer:  a.changes,
 		resource: in.Target(),
 		read: func(ctx context.Context) (map[string]T, map[string]string, error) {
@@ -173,4 +173,13 @@ func settingValue(kind string, value any) (json.RawMessage, error) {
 		return nil, fmt.Errorf("what was found cannot be compared: %w", err)
 	}
 	return found, nil
+}
+
+// clipped is a value as a title and a mail show it; the plan has it whole.
+func clipped(value json.RawMessage) string {
+	const most = 80
+	if r := []rune(string(value)); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return string(value)
 }

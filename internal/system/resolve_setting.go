@@ -47,9 +47,10 @@ type SettingTarget struct {
 	Operator    string            `json:"operator"`  // person ID
 	Gate        string            `json:"gate"`      // that the change must pass; "" if it was approved beforehand
 	PreApproved []string          `json:"preApproved"`
-	Start       time.Time         `json:"start"`   // now, if no window was asked for
-	End         time.Time         `json:"end"`     // the change must have begun before
-	Longest     time.Duration     `json:"longest"` // that the change may take
+	GateOpen    time.Duration     `json:"gateOpen"` // how long the gate is open at most
+	Start       time.Time         `json:"start"`    // now, if no window was asked for
+	End         time.Time         `json:"end"`      // the change must have begun before
+	Longest     time.Duration     `json:"longest"`  // that the change may take
 	Settings    []SettingResolved `json:"settings"`
 }
 
@@ -173,7 +174,9 @@ func (c *outageCheck) class(req SettingRequest, requester Person, target *Settin
 		c.refuse("the class %q is unknown: want one of %s", req.Class, strings.Join(Classes, ", "))
 	}
 	if target.Gate != "" && len(c.problems) == 0 {
-		if _, ok := c.system.Gate("SettingChange", target.Gate); !ok {
+		gate, ok := c.system.Gate("SettingChange", target.Gate)
+		target.GateOpen = gate.Deadline.D()
+		if !ok {
 			c.refuse("system.yaml has no gate %q of the runbook SettingChange: add it under gates", target.Gate)
 		}
 	}
