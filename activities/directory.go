@@ -227,25 +227,27 @@ func (a *Directory) GateTerms(_ context.Context, in GateQuestion) (Terms, error)
 	if at := in.OpenedAt.Add(g.EscalateAfter.D()).UTC(); g.EscalateAfter > 0 && at.Before(t.Deadline) {
 		t.EscalateAt = at
 	}
-	if g.LateAfterDays > 0 {
-		t.LateAt = a.closeOfBusiness(s, in.OpenedAt, g.LateAfterDays)
+	if g.LateAfter != "" {
+		if t.LateAt, err = a.lateAt(s, g, in.OpenedAt); err != nil {
+			return Terms{}, err
+		}
 	}
 	t.Reminders, err = a.reminders(s, in.OpenedAt, t.Deadline, g.RemindEvery.D())
 	return t, err
 }
 
-// closeOfBusiness is the end of business hours on the n-th business day after a moment, whose own day is not counted. Beyond
-// the years whose holidays are known every day counts: an answer is then asked for too early rather than too late.
-func (a *Directory) closeOfBusiness(s *system.System, from time.Time, n int) time.Time {
-	day, err := a.calendar.AddBusinessDays(from, n)
-	if err != nil {
-		day = from.AddDate(0, 0, n)
+// lateAt is when an answer at a gate that opens after the effect is overdue. Beyond the years whose holidays are known it is a
+// day later: then an answer is asked for too early rather than too late.
+func (a *Directory) lateAt(s *system.System, g system.Gate, opened time.Time) (time.Time, error) {
+	at, err := s.Moment(g.LateAfter, opened, a.calendar)
+	var outside *calendar.OutsideError
+	switch {
+	case errors.As(err, &outside):
+		return opened.AddDate(0, 0, 1).UTC(), nil
+	case err != nil:
+		return time.Time{}, fail(Refused, "lateAfter of the gate %s: %v", g.Gate, err)
 	}
-	end, err := calendar.ParseTimeOfDay(s.BusinessHours.End)
-	if err != nil { // a description that was loaded has a time there
-		return day.UTC()
-	}
-	return end.On(day).UTC()
+	return at.UTC(), nil
 }
 
 // AnswerTerms says who may give a kind of answer.

@@ -67,7 +67,7 @@ func TestAGateAfterwardsIsLateFromTheCloseOfTheNextBusinessDay(t *testing.T) {
 		"2027-01-22T23:30:00+09:00": "2027-01-25T18:15:00+09:00", // a Friday night
 		"2027-01-24T03:00:00+09:00": "2027-01-25T18:15:00+09:00", // a Sunday
 		"2026-12-28T10:00:00+09:00": "2027-01-04T18:15:00+09:00", // over the turn of the year
-		"2099-01-18T10:00:00+09:00": "2099-01-19T18:15:00+09:00", // beyond the known holidays
+		"2099-01-18T10:00:00+09:00": "2099-01-19T10:00:00+09:00", // beyond the known holidays
 	} {
 		terms := must(b, b.set.Directory.GateTerms, GateQuestion{Runbook: "SettingChange", Gate: "afterwards", Requester: "ito", Operator: "tanaka", OpenedAt: at(opened)})
 		assert.Equal(t, at(late).UTC(), terms.LateAt, opened)

@@ -136,6 +136,7 @@ func TestWrongDescriptionsAreRefusedWhereTheyAreWrong(t *testing.T) {
 		"reminders too close":  {"remindEvery: 4h", "remindEvery: 1s", "1s ", "gates[0].remindEvery", "want 1m0s"},
 		"last limit too near":  {"deadline: 720h ", "deadline: 200h ", "200h ", "gates[11].deadline", "give at least 360h"},
 		"late and no list":     {"    deadline: 720h               # at last the run ends as never approved, and the change stays\n    remindEvery: 6h\n    notifyList: officers\n    escalateList: managers", "    deadline: 720h\n    notifyList: officers", "", "gates[11].escalateList", "is missing"},
+		"late":                 {"lateAfter: +1bd 18:15", "lateAfter: tomorrow", "tomorrow", "gates[11].lateAfter", "such as +1bd 18:15"},
 		"kind of setting":      {"kind: alarm-threshold, resource", "kind: alarm, resource", "alarm, resource", "settings[4].kind", "want ssm-parameter"},
 		"value of a setting":   {"value: 365, ", "value: 366, ", "366, ", "settings[3].value", "no span that CloudWatch Logs takes"},
 		"operators' set":       {"id: c3d4e5f6-7890-12ab-cdef-777788889999", "id: b2c3d4e5-6789-01ab-cdef-444455556666", "b2c3d4e5-6789-01ab-cdef-444455556666, value", "settings[2].id", "follows waf.operatorIPs"},

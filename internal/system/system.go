@@ -173,9 +173,9 @@ type Gate struct {
 	EscalateAfter Duration `yaml:"escalateAfter"` // 0 means never
 	NotifyList    string   `yaml:"notifyList"`
 	EscalateList  string   `yaml:"escalateList"`
-	// LateAfterDays makes it a gate that opens after the effect (事後承認): by the close of business so many business days later it
-	// is to be answered; then it is overdue, and at Deadline the run ends. 0: an ordinary gate.
-	LateAfterDays int `yaml:"lateAfterDays"`
+	// LateAfter makes it a gate that opens after the effect (事後承認): from that moment, counted from the effect as in the input of a
+	// scheduled run ("+1bd 18:15"), its answer is overdue; at Deadline the run ends. "": an ordinary gate.
+	LateAfter string `yaml:"lateAfter"`
 }
 
 // Answer says which role gives an answer of a kind: "operate" (retry, skip, rollback, done, cancel) or

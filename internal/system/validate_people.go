@@ -4,6 +4,7 @@ import (
 	"net/mail"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -149,7 +150,7 @@ func (r *report) validateGates(s *System, known []string) {
 		}
 	}
 	for i, g := range s.Gates {
-		if at := strictyaml.Index("gates", i); r.Has(at + ".lateAfterDays") {
+		if at := strictyaml.Index("gates", i); r.Has(at + ".lateAfter") {
 			r.validateAfterwards(at, g, lists)
 		}
 	}
@@ -173,18 +174,26 @@ func (r *report) validateGates(s *System, known []string) {
 }
 
 // longestHolidays is more than the calendar days that one business day can be away.
-const longestHolidays = 14
+const longestHolidays = 14 * 24 * time.Hour
+
+var lateForm = regexp.MustCompile(`^\+([0-9]{1,2})(bd|h|m|s)( [0-2][0-9]:[0-5][0-9])?$`)
 
 // validateAfterwards checks a gate that opens after the effect.
 func (r *report) validateAfterwards(at string, g Gate, lists []string) {
-	if !r.Number(at+".lateAfterDays", g.LateAfterDays, 1, 20) {
+	if !r.Form(at+".lateAfter", g.LateAfter, lateForm, "a moment that counts from the change, such as +1bd 18:15") {
 		return
 	}
-	if least := time.Duration(g.LateAfterDays+longestHolidays) * 24 * time.Hour; g.Deadline.D() < least {
-		r.Add(at+".deadline", "%s is too near for a gate with lateAfterDays %d: it ends the wait for good, so give at least %s", g.Deadline, g.LateAfterDays, least)
+	m := lateForm.FindStringSubmatch(g.LateAfter)
+	n, _ := strconv.Atoi(m[1]) // two digits
+	least := map[string]time.Duration{"bd": 24 * time.Hour, "h": time.Hour, "m": time.Minute, "s": time.Second}[m[2]] * time.Duration(n)
+	if m[2] == "bd" {
+		least += longestHolidays
+	}
+	if g.Deadline.D() < least {
+		r.Add(at+".deadline", "%s is too near for a gate with lateAfter %s: it ends the wait for good, so give at least %s", g.Deadline, g.LateAfter, least)
 	}
 	if g.EscalateAfter != 0 {
-		r.Add(at+".escalateAfter", "has no meaning beside lateAfterDays, at which escalateList is told: remove it")
+		r.Add(at+".escalateAfter", "has no meaning beside lateAfter, at which escalateList is told: remove it")
 	}
 	r.Refers(at+".escalateList", g.EscalateList, "mail list", lists)
 }

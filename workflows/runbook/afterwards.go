@@ -15,7 +15,7 @@ import (
 // after the effect: an approval that comes before is refused like any that nobody waits for. It is on the plan that was
 // carried out, and nobody with a hand in the change passes it.
 //
-// From the close of business that system.yaml names (lateAfterDays) the run is overdue: it says so, the change's record says so,
+// From the moment that system.yaml names (lateAfter) the run is overdue: it says so, the change's record says so,
 // and those who are escalated to are told. It goes on waiting all the same, until somebody decides. A rejection ends the run,
 // and its way back undoes the change. At the gate's deadline, which is far, the run ends as ErrNeverApproved; then the change
 // stays, since to undo it with nobody looking could break what it has mended.
@@ -41,7 +41,7 @@ func (r *Run) awaitAfterwards(ctx workflow.Context, g Gate, made time.Time) erro
 		return endOr(ctx, err, ErrRefused)
 	}
 	if terms.LateAt.IsZero() {
-		return End(ErrRefused, "the gate %q of %s does not say when an approval afterwards is late: set lateAfterDays in system.yaml", g.Name, r.spec.Name)
+		return End(ErrRefused, "the gate %q of %s does not say when an approval afterwards is late: set lateAfter in system.yaml", g.Name, r.spec.Name)
 	}
 	q := r.opens(ctx, g, terms, "the run ends as never approved, and the change stays as it was made")
 	if err := r.applied(ctx, terms.LateAt); err != nil {

@@ -201,6 +201,6 @@ func TestAGateThatDoesNotSayWhenItIsLateIsRefusedBeforeTheEffect(t *testing.T) {
 			return err
 		}
 		return r.Step(ctx, step("one"))
-	}), ErrRefused, "lateAfterDays")
+	}), ErrRefused, "lateAfter")
 	assert.Empty(t, b.calls)
 }

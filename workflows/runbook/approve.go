@@ -73,7 +73,7 @@ func (r *Run) CanPass(ctx workflow.Context, g Gate, without ...string) error {
 		return endOr(ctx, err, ErrRefused)
 	}
 	if g.Afterwards && terms.LateAt.IsZero() {
-		return End(ErrRefused, "the gate %q of %s does not say within how many business days a change is to be approved that was made before: set lateAfterDays in system.yaml", g.Name, r.spec.Name)
+		return End(ErrRefused, "the gate %q of %s does not say when the approval of a change is late that was made before: set lateAfter in system.yaml", g.Name, r.spec.Name)
 	}
 	barred := append(r.barred(g), without...)
 	free := slices.DeleteFunc(slices.Clone(terms.Eligible), func(id string) bool { return slices.Contains(barred, id) })
