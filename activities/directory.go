@@ -53,6 +53,7 @@ type Terms struct {
 	EscalateAt   time.Time   `json:"escalateAt"` // zero means never
 	NotifyList   string      `json:"notifyList"`
 	EscalateList string      `json:"escalateList"`
+	LateAt       time.Time   `json:"lateAt,omitzero"` // of a gate that opens after the effect: an answer later than this is overdue
 }
 
 // ExtensionQuestion asks for a longer window.
@@ -174,6 +175,38 @@ func (a *Directory) ResolveRepair(_ context.Context, in repair.Request) (repair.
 	return target, nil
 }
 
+// ResolveSetting turns a request for a change of settings into names in AWS, a gate and a time, or refuses it (Refused) with
+// the reason.
+func (a *Directory) ResolveSetting(_ context.Context, in system.SettingRequest) (system.SettingTarget, error) {
+	s, err := describe(a.system)
+	if err != nil {
+		return system.SettingTarget{}, err
+	}
+	target, err := s.ResolveSetting(in, a.calendar, a.now())
+	if err != nil {
+		return system.SettingTarget{}, fail(Refused, "%v", err)
+	}
+	return target, nil
+}
+
+// Span is a time from a moment until another.
+type Span struct {
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until"`
+}
+
+// CheckChangeTime refuses (Refused) a time in which nothing may be changed: in a freeze, or outside the allowed times.
+func (a *Directory) CheckChangeTime(_ context.Context, in Span) (struct{}, error) {
+	s, err := describe(a.system)
+	if err != nil {
+		return struct{}{}, err
+	}
+	if err := s.MayChange(in.From, in.Until); err != nil {
+		return struct{}{}, fail(Refused, "%v", err)
+	}
+	return struct{}{}, nil
+}
+
 // GateTerms says who may pass a gate. Requester and operator are left out, whatever their roles.
 func (a *Directory) GateTerms(_ context.Context, in GateQuestion) (Terms, error) {
 	s, err := describe(a.system)
@@ -194,8 +227,27 @@ func (a *Directory) GateTerms(_ context.Context, in GateQuestion) (Terms, error)
 	if at := in.OpenedAt.Add(g.EscalateAfter.D()).UTC(); g.EscalateAfter > 0 && at.Before(t.Deadline) {
 		t.EscalateAt = at
 	}
+	if g.LateAfter != "" {
+		if t.LateAt, err = a.lateAt(s, g, in.OpenedAt); err != nil {
+			return Terms{}, err
+		}
+	}
 	t.Reminders, err = a.reminders(s, in.OpenedAt, t.Deadline, g.RemindEvery.D())
 	return t, err
+}
+
+// lateAt is when an answer at a gate that opens after the effect is overdue. Beyond the years whose holidays are known it is a
+// day later: then an answer is asked for too early rather than too late.
+func (a *Directory) lateAt(s *system.System, g system.Gate, opened time.Time) (time.Time, error) {
+	at, err := s.Moment(g.LateAfter, opened, a.calendar)
+	var outside *calendar.OutsideError
+	switch {
+	case errors.As(err, &outside):
+		return opened.AddDate(0, 0, 1).UTC(), nil
+	case err != nil:
+		return time.Time{}, fail(Refused, "lateAfter of the gate %s: %v", g.Gate, err)
+	}
+	return at.UTC(), nil
 }
 
 // AnswerTerms says who may give a kind of answer.

@@ -60,6 +60,24 @@ func TestGateTermsLeaveOutWhoeverAsksOrActs(t *testing.T) {
 	requireType(t, err, Refused)
 }
 
+func TestAGateAfterwardsIsLateFromTheCloseOfTheNextBusinessDay(t *testing.T) {
+	b := newBench(t)
+	for opened, late := range map[string]string{
+		"2027-01-18T10:00:00+09:00": "2027-01-19T18:15:00+09:00",
+		"2027-01-22T23:30:00+09:00": "2027-01-25T18:15:00+09:00", // a Friday night
+		"2027-01-24T03:00:00+09:00": "2027-01-25T18:15:00+09:00", // a Sunday
+		"2026-12-28T10:00:00+09:00": "2027-01-04T18:15:00+09:00", // over the turn of the year
+		"2099-01-18T10:00:00+09:00": "2099-01-19T10:00:00+09:00", // beyond the known holidays
+	} {
+		terms := must(b, b.set.Directory.GateTerms, GateQuestion{Runbook: "SettingChange", Gate: "afterwards", Requester: "ito", Operator: "tanaka", OpenedAt: at(opened)})
+		assert.Equal(t, at(late).UTC(), terms.LateAt, opened)
+		assert.Equal(t, at(opened).Add(720*time.Hour).UTC(), terms.Deadline)
+		assert.Equal(t, []string{"sato", "suzuki"}, terms.Eligible)
+	}
+	plain := must(b, b.set.Directory.GateTerms, GateQuestion{Runbook: "SettingChange", Gate: "normal", OpenedAt: at("2027-01-18T10:00:00+09:00")})
+	assert.True(t, plain.LateAt.IsZero())
+}
+
 func TestAnswerTerms(t *testing.T) {
 	b := newBench(t)
 	opened := at("2027-01-18T10:00:00+09:00")

@@ -119,6 +119,8 @@ var codes = map[string]string{
 	"ResourceNotFoundException":        NotFound,
 	"ResourceNotFoundFault":            NotFound,
 	"ServiceNotActiveException":        NotFound,
+	"ParameterNotFound":                NotFound,
+	"NoSuchConfigRuleException":        NotFound,
 	"InvalidInput":                     InvalidInput,
 	"ValidationException":              InvalidInput,
 	"MailFromDomainNotVerified":        InvalidInput,
@@ -151,6 +153,9 @@ var codes = map[string]string{
 	"DBClusterAlreadyExistsFault":         Conflict,
 	"DBInstanceAlreadyExists":             Conflict,
 	"InvalidDBInstanceState":              Conflict,
+	"TooManyUpdates":                      Conflict,
+	"OperationAbortedException":           Conflict,
+	"ResourceInUseException":              Conflict,
 }
 
 // typeOf finds the type of an error that came from outside. What nobody knows counts as Unavailable: the policy's

@@ -160,11 +160,12 @@ func TestMailTemplatesNameTheGates(t *testing.T) {
 	b := newBench(t)
 	for gate, words := range map[string]string{"plan": "実施計画の承認", "go": "実施可否（Go／No-Go）の判断",
 		"content": "登録内容の承認", "review": "内容の確認（別担当者）", "owner": "データ所有者の承認", "deletion": "削除の承認",
-		"estimate": "見積りの承認", "check": "作成データの確認（別担当者）", "acceptance": "受入の判断", "other": "other"} {
+		"estimate": "見積りの承認", "check": "作成データの確認（別担当者）", "acceptance": "受入の判断", "normal": "設定変更の承認", "standard": "標準変更の承認", "afterwards": "事後承認", "other": "other"} {
 		subject, body, err := renderMail(b.system, Mail{Template: "approval-request", Data: map[string]string{"title": "t", "gate": gate, "plan": "p", "until": "u", "runId": "r"}})
 		require.NoError(t, err)
 		assert.Equal(t, "【承認のお願い】t（"+words+"）", subject)
 		assert.Equal(t, gate == "acceptance", strings.Contains(body, "登録済みのデータはそのまま残ります"), "what was loaded is not undone by waiting")
-		assert.NotEqual(t, gate == "acceptance", strings.Contains(body, "本件は実施いたしません"))
+		assert.Equal(t, gate == "afterwards", strings.Contains(body, "本件は既に実施しております"))
+		assert.NotEqual(t, gate == "acceptance" || gate == "afterwards", strings.Contains(body, "本件は実施いたしません"))
 	}
 }

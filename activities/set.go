@@ -13,11 +13,14 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	"go.temporal.io/sdk/worker"
 
@@ -62,6 +65,8 @@ type Set struct {
 	SES        *SES
 	Site       *Site
 	Records    *Records
+	Changes    *Changes
+	Settings   *Settings
 	Directory  *Directory
 	Runs       *Runs
 }
@@ -95,8 +100,13 @@ func New(d Deps) (Set, error) {
 		SES:        &SES{client: sesv2.NewFromConfig(cfg), records: d.Records, system: d.System, ui: d.UI},
 		Site:       &Site{http: siteClient(d.HTTP), system: d.System},
 		Records:    &Records{store: d.Records},
-		Directory:  &Directory{system: d.System, calendar: d.Calendar, operated: d.Operated, now: time.Now},
-		Runs:       newRuns(),
+		Changes:    &Changes{store: d.Records},
+		Settings: &Settings{changes: changes, settingsAPI: settingsAPI{
+			ssm: ssm.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg), ecs: ecs.NewFromConfig(cfg), cloudwatch: cloudwatch.NewFromConfig(cfg),
+			waf: wafv2.NewFromConfig(cfg, func(o *wafv2.Options) { o.Region = globalRegion }), config: configservice.NewFromConfig(cfg),
+		}},
+		Directory: &Directory{system: d.System, calendar: d.Calendar, operated: d.Operated, now: time.Now},
+		Runs:      newRuns(),
 	}, nil
 }
 
@@ -175,6 +185,11 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Records.ReserveResources,
 		s.Records.TakeResources,
 		s.Records.ReleaseResources,
+		s.Changes.RecordChange,
+		s.Settings.PlanSetting,
+		s.Settings.ApplySetting,
+		s.Settings.RevertSetting,
+		s.Settings.EvaluateConfigRules,
 		s.Directory.ResolvePerson,
 		s.Directory.ResolveMoments,
 		s.Directory.ResolvePlannedOutage,
@@ -182,6 +197,8 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Directory.ResolveRepair,
 		s.Directory.ResolveDataLoad,
 		s.Directory.ResolveDataSupport,
+		s.Directory.ResolveSetting,
+		s.Directory.CheckChangeTime,
 		s.Directory.GateTerms,
 		s.Directory.AnswerTerms,
 		s.Directory.ResolveExtension,

@@ -44,7 +44,8 @@ func (a *app) listCommand() *cobra.Command {
 		Long: `Lists the open runs; --all adds those that have ended. The filters are the search attributes that the Temporal UI
 filters by as well: TejunState, TejunRunbook, TejunRow, TejunRequester, TejunTarget.
 
-States: planning, awaiting-approval, waiting, running, held, undoing, done, failed.`,
+States: planning, awaiting-approval, overdue (made in an emergency, and its approval afterwards is late), waiting, running, held,
+undoing, done, failed.`,
 		Example: `  starter list
   starter list --in awaiting-approval
   starter list --all --row 8 --limit 50
@@ -64,7 +65,7 @@ States: planning, awaiting-approval, waiting, running, held, undoing, done, fail
 	return c
 }
 
-var states = []string{"planning", "awaiting-approval", "waiting", "running", "held", "undoing", "done", "failed"}
+var states = []string{"planning", "awaiting-approval", "overdue", "waiting", "running", "held", "undoing", "done", "failed"}
 
 func (a *app) list(ctx context.Context, f listFlags) error {
 	query, err := f.query()
@@ -180,7 +181,7 @@ func stateColour(state string) string {
 	switch state {
 	case "done":
 		return green
-	case "failed", "terminated", "timedout", "canceled":
+	case "failed", "overdue", "terminated", "timedout", "canceled":
 		return red
 	case "held", "undoing", "awaiting-approval":
 		return yellow

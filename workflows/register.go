@@ -38,6 +38,7 @@ func All() []Runbook {
 		{Spec: dataArrival, Example: "examples/data-arrival.json", Check: checkDataArrival, Workflow: DataArrival},
 		{Spec: dataLoad, Example: "examples/data-load.json", Check: checkDataLoad, Workflow: DataLoad},
 		{Spec: dataRepair, Example: "examples/data-repair.json", Check: checkDataRepair, Workflow: DataRepair},
+		{Spec: settingChange, Example: "examples/setting-change.json", Check: checkSettingChange, Workflow: SettingChange},
 		{Spec: dataSupport, Example: "examples/data-support.json", Check: checkDataSupport, Workflow: DataSupport},
 	}
 }
@@ -119,5 +120,24 @@ func checkDataSupport(raw []byte, sys *system.System, cal *calendar.Calendar, no
 		return err
 	}
 	_, err := load.ResolveSupport(sys, cal, in.request(now))
+	return err
+}
+
+func checkSettingChange(raw []byte, sys *system.System, cal *calendar.Calendar, now time.Time) error {
+	var in SettingChangeInput
+	if err := decode(raw, &in); err != nil {
+		return err
+	}
+	var times [2]time.Time
+	if in.Window != nil {
+		for i, text := range []runbook.Moment{in.Window.Start, in.Window.End} {
+			at, err := sys.Moment(string(text), now, cal)
+			if err != nil {
+				return fmt.Errorf("window: %w", err)
+			}
+			times[i] = at
+		}
+	}
+	_, err := sys.ResolveSetting(in.request(times[0], times[1]), cal, now)
 	return err
 }

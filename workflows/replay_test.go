@@ -63,6 +63,9 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		"Backup.run-snapshots", "DataLoad.staged-again", "DataArrival.starts",
 		"DataRepair.approve", "DataRepair.reject", "DataRepair.drift", "DataRepair.other-rows",
 		"DataSupport.accept", "DataSupport.estimate-rejected", "DataSupport.three-files", "DataSupport.cancel-while-loading",
+		"SettingChange.approve", "SettingChange.refused-then-reject", "SettingChange.old-value-differs", "SettingChange.pre-approved", "SettingChange.window",
+		"SettingChange.rollback", "SettingChange.not-compliant", "SettingChange.emergency-late", "SettingChange.emergency-rejected",
+		"SettingChange.emergency-never-approved",
 	} {
 		require.True(t, paths[path], "no history of the path %q", path)
 	}

@@ -42,6 +42,7 @@ type world struct {
 	eligible []string                   // officers
 	conflict string                     // who holds the resources, "" for nobody
 	closed   bool                       // the site, as the public sees it
+	late     time.Duration              // of gates that open after the effect; 0: there are none
 }
 
 func newWorld(t *testing.T) *world {
@@ -202,10 +203,14 @@ func (w *world) ours() {
 		if q.Gate == "review" || q.Gate == "check" { // the second pair of eyes, of the other organisation
 			return activities.Terms{Role: system.RoleOperator, Organisation: "vendor", Quorum: 1, Eligible: []string{"tanaka", "kato"}, Deadline: deadline, NotifyList: "operators"}, nil
 		}
-		return activities.Terms{
+		terms := activities.Terms{
 			Role: system.RoleOfficer, Organisation: "meti", Quorum: 1, Eligible: w.eligible, Deadline: deadline,
 			Reminders: []time.Time{q.OpenedAt.Add(time.Hour)}, NotifyList: "officers",
-		}, nil
+		}
+		if w.late > 0 {
+			terms.LateAt, terms.EscalateList = q.OpenedAt.Add(w.late), "managers"
+		}
+		return terms, nil
 	})
 	stub(w, "AnswerTerms", func(q activities.AnswerQuestion) (activities.Terms, error) {
 		t := activities.Terms{Role: system.RoleOperator, Eligible: []string{"tanaka", "kato"}, Deadline: q.OpenedAt.Add(4 * time.Hour), NotifyList: "operators"}

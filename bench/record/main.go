@@ -67,7 +67,7 @@ func record(out, version string) (err error) {
 		return err
 	}
 	stack, err := devstack.Start(ctx, devstack.Options{
-		Dir: dir, SystemFile: system, TimeScale: 0, Tests: true, Logger: quiet, Change: scene.NameTask, Worker: program,
+		Dir: dir, SystemFile: system, TimeScale: 0, Tests: true, Logger: quiet, Change: described, Worker: program,
 	})
 	if err != nil {
 		return err
@@ -91,7 +91,7 @@ func record(out, version string) (err error) {
 		takes   []take
 	}{
 		{"Backup", backup}, {"PlannedOutage", plannedOutage}, {"DataLoad", slices.Concat(dataLoad, dataLoadTasks)}, {"DataRepair", dataRepair},
-		{"DataArrival", dataArrival}, {"DataSupport", dataSupport},
+		{"DataArrival", dataArrival}, {"DataSupport", dataSupport}, {"SettingChange", settingChange},
 	} {
 		for _, t := range show.takes {
 			path := filepath.Join(out, show.runbook+"."+t.name+"."+version+".json")

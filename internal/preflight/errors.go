@@ -29,7 +29,7 @@ func isMissing(code string) bool {
 	switch code {
 	case "NoSuchDistribution", "NoSuchBucket", "NotFound", "WAFNonexistentItemException", "ClusterNotFoundException",
 		"ServiceNotFoundException", "DBClusterNotFoundFault", "ResourceNotFoundException", "NotFoundException",
-		"NoSuchEntity", "NoSuchEntityException":
+		"NoSuchEntity", "NoSuchEntityException", "ParameterNotFound", "NoSuchConfigRuleException":
 		return true
 	}
 	return false

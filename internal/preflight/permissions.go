@@ -63,6 +63,7 @@ func needed(sys *system.System, passedRoles []string) []grant {
 		// UpdateSchedule hands the target's role over again, so it needs the right to do so.
 		{[]string{"iam:PassRole"}, passedRoles},
 	}, databaseGrants(sys)...)
+	grants = append(grants, settingGrants(sys)...)
 	return append(grants, taskGrants(sys)...)
 }
 

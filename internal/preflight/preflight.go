@@ -96,6 +96,7 @@ func Run(ctx context.Context, cfg aws.Config, sys *system.System, data *operated
 	c.database(ctx)
 	c.alarms(ctx)
 	c.jobs(ctx)
+	c.settings(ctx)
 	c.mail(ctx)
 	datasets := c.loads(ctx)
 	c.tables(ctx, datasets)

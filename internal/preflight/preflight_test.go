@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -65,6 +67,12 @@ func TestWhatDiffersIsNamedWithARemedy(t *testing.T) {
 		"alarm":             {func(s *system.System) { s.Alarms[0] = "no-alarm" }, "no-alarm", Missing},
 		"job":               {func(s *system.System) { s.Jobs[0].Schedule = "no-job" }, "default/no-job", Missing},
 		"sender":            {func(s *system.System) { s.Mail.From = "unyo@other.example" }, "unyo@other.example", Missing},
+		"parameter":         {func(s *system.System) { s.Settings[0].Resource = "/none" }, "web-mode (/none)", Missing},
+		"setting's service": {func(s *system.System) { s.Settings[1].Resource = "gzs-y" }, "web-tasks (gzs-y)", Missing},
+		"IP set":            {func(s *system.System) { s.Settings[2].ID = "none" }, "blocked-networks (gzs-infra-blocked)", Missing},
+		"log group":         {func(s *system.System) { s.Settings[3].Resource = "/gzs" }, "web-log-days (/gzs)", Missing},
+		"threshold":         {func(s *system.System) { s.Settings[4].Resource = "none" }, "api-error-alarm (none)", Missing},
+		"Config rule":       {func(s *system.System) { s.Settings[4].Rules = []string{"no-rule"} }, "no-rule", Missing},
 		"configuration set": {func(s *system.System) { s.Mail.ConfigurationSet = "other-set" }, "other-set", Missing},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,4 +98,16 @@ func TestDeniedCallsAreFoundBeforeARunNeedsThem(t *testing.T) {
 		found[f.Resource] = f.State
 	}
 	assert.Equal(t, map[string]State{"ses:SendEmail": Denied, "gzs-infra-db": Denied, "rds:DescribeDBClusters": Denied}, found)
+}
+
+func TestASecretAmongTheSettingsIsNamed(t *testing.T) {
+	_, cfg, load := seeded(t)
+	_, err := ssm.NewFromConfig(cfg).PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/gzs/secret"), Value: aws.String("x"), Type: ssmtypes.ParameterTypeSecureString})
+	require.NoError(t, err)
+	sys := load()
+	sys.Settings[0].Resource = "/gzs/secret"
+	problems := Run(t.Context(), cfg, sys, nil).Problems()
+	require.NotEmpty(t, problems)
+	assert.Equal(t, Wrong, problems[0].State)
+	assert.Contains(t, problems[0].Problem, "SecureString")
 }

@@ -24,6 +24,9 @@ import (
 // ErrNotFound says that there is no such record. The error around it names what was looked for.
 var ErrNotFound = errors.New("not found")
 
+// ErrInvalid says that a record cannot be kept as it is given; trying again does not help.
+var ErrInvalid = errors.New("invalid")
+
 // ErrSuperseded says that a later attempt has begun, so this one must not write any more.
 var ErrSuperseded = errors.New("superseded by a later attempt")
 

@@ -121,6 +121,10 @@ func TestTheWorkersRoleIsEnoughAndNoMore(t *testing.T) {
 	require.NoError(t, err)
 	assert.Nil(t, conflict)
 	require.NoError(t, s.Release(ctx, t.Name()))
+	_, _, err = s.RecordChange(ctx, aChange(t.Name()))
+	require.NoError(t, err)
+	_, err = s.ChangeHistory(ctx, t.Name())
+	require.NoError(t, err)
 
 	for _, statement := range []string{
 		`INSERT INTO tejun.evidence VALUES ('w', 1, '', 'k', 'k', '', now(), '', '', '')`,
@@ -133,6 +137,9 @@ func TestTheWorkersRoleIsEnoughAndNoMore(t *testing.T) {
 		`UPDATE tejun.saved_states SET content = ''`,
 		`DELETE FROM tejun.saved_states`,
 		`DELETE FROM tejun.fences`,
+		`INSERT INTO tejun.change_states SELECT * FROM tejun.change_states`,
+		`UPDATE tejun.change_states SET state = 'done'`,
+		`DELETE FROM tejun.change_states`,
 		`SELECT tejun.grant_worker('w_login')`,
 	} {
 		_, err := s.pool.Exec(ctx, statement)

@@ -24,6 +24,7 @@ type AlarmVersion struct{ Updated time.Time }
 
 func cloudwatchOperations() map[string]operation {
 	return byName(
+		putMetricAlarmOperation(),
 		handle(reads, "AlarmNames AlarmNamePrefix AlarmTypes ActionPrefix StateValue MaxRecords NextToken", func(in *cloudwatch.DescribeAlarmsInput) about {
 			return about{alarmKey(in.AlarmNames...), ""}
 		}, describeAlarms),

@@ -37,6 +37,8 @@ type Service struct {
 	TaskDefinition string
 	Desired        int32
 	Created        time.Time
+	MinHealthy     *int32         `json:",omitempty"` // percent; nil: 100, as with AWS
+	MaxPercent     *int32         `json:",omitempty"` // nil: 200
 	Version        ServiceVersion `json:"version"`
 }
 
@@ -45,6 +47,8 @@ type ServiceVersion struct {
 	From     int32
 	Changed  time.Time
 	Deployed int // counts deployments
+
+	Limited *time.Time `json:",omitempty"` // when the limits of deployments were changed last
 }
 
 func ecsOperations() map[string]operation {
@@ -56,7 +60,7 @@ func ecsOperations() map[string]operation {
 			}
 			return about{serviceKey(in.Cluster, &in.Services[0]), ""}
 		}, describeServices),
-		handle(writes, "Cluster Service DesiredCount TaskDefinition ForceNewDeployment", func(in *ecs.UpdateServiceInput) about {
+		handle(writes, "Cluster Service DesiredCount TaskDefinition ForceNewDeployment DeploymentConfiguration", func(in *ecs.UpdateServiceInput) about {
 			return about{serviceKey(in.Cluster, in.Service), ""}
 		}, updateService),
 	)...)
@@ -167,7 +171,7 @@ func (c *call) showService(cl cluster, s Service) (types.Service, error) {
 	return types.Service{
 		ServiceName: ptr(s.Name), ServiceArn: ptr(s.ARN), ClusterArn: ptr(cl.ARN), Status: ptr("ACTIVE"), TaskDefinition: ptr(s.TaskDefinition),
 		DesiredCount: s.Desired, RunningCount: running, PendingCount: pending, LaunchType: types.LaunchTypeFargate,
-		SchedulingStrategy: types.SchedulingStrategyReplica, CreatedAt: ptr(s.Created),
+		SchedulingStrategy: types.SchedulingStrategyReplica, CreatedAt: ptr(s.Created), DeploymentConfiguration: s.limits(),
 		Deployments: []types.Deployment{{
 			Id: ptr(id), Status: ptr("PRIMARY"), TaskDefinition: ptr(s.TaskDefinition), DesiredCount: s.Desired, RunningCount: running, PendingCount: pending,
 			RolloutState: rollout, CreatedAt: ptr(s.Created), UpdatedAt: ptr(s.Version.Changed), LaunchType: types.LaunchTypeFargate,
@@ -205,8 +209,17 @@ func updateService(c *call, in *ecs.UpdateServiceInput) (*ecs.UpdateServiceOutpu
 		}
 		s.Desired, changed = *in.DesiredCount, true
 	}
+	limited, err := s.limit(in.DeploymentConfiguration)
+	if err != nil {
+		return nil, err
+	}
 	if changed {
-		s.Version = ServiceVersion{From: running, Changed: c.at, Deployed: s.Version.Deployed + 1}
+		s.Version = ServiceVersion{From: running, Changed: c.at, Deployed: s.Version.Deployed + 1, Limited: s.Version.Limited}
+	}
+	if limited {
+		s.Version.Limited = ptr(c.at)
+	}
+	if changed || limited {
 		if err := c.put(serviceKey(in.Cluster, in.Service), s); err != nil {
 			return nil, err
 		}

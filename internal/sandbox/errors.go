@@ -10,9 +10,11 @@ import (
 
 	cloudfront "github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 	cloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	logs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	ecs "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	scheduler "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 	sesv2 "github.com/aws/aws-sdk-go-v2/service/sesv2/types"
+	ssm "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	wafv2 "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -44,7 +46,7 @@ func throttled(service string) error {
 		return fail(http.StatusTooManyRequests, &scheduler.ThrottlingException{Message: ptr(words)})
 	case "sesv2":
 		return fail(http.StatusTooManyRequests, &sesv2.TooManyRequestsException{Message: ptr(words)})
-	case "ecs", "wafv2":
+	case "ecs", "wafv2", "cloudwatch logs", "config service", "ssm":
 		return fail(http.StatusBadRequest, generic("ThrottlingException", words))
 	}
 	return fail(http.StatusBadRequest, generic("Throttling", words))
@@ -57,6 +59,10 @@ func internalError(service string) error {
 	switch service {
 	case "cloudwatch":
 		return fail(http.StatusInternalServerError, &cloudwatch.InternalServiceFault{Message: ptr(words)})
+	case "cloudwatch logs":
+		return fail(http.StatusInternalServerError, &logs.ServiceUnavailableException{Message: ptr("The service cannot complete the request.")})
+	case "ssm":
+		return fail(http.StatusInternalServerError, &ssm.InternalServerError{Message: ptr(words)})
 	case "ecs":
 		return fail(http.StatusInternalServerError, &ecs.ServerException{Message: ptr(words)})
 	case "scheduler":
@@ -77,7 +83,7 @@ func denied(service, operation, caller string) error {
 		return fail(http.StatusForbidden, &cloudfront.AccessDenied{Message: ptr(words)})
 	case "ecs":
 		return fail(http.StatusBadRequest, &ecs.AccessDeniedException{Message: ptr(words)})
-	case "wafv2":
+	case "wafv2", "cloudwatch logs", "config service", "ssm":
 		return fail(http.StatusBadRequest, generic("AccessDeniedException", words))
 	case "scheduler", "sesv2":
 		return fail(http.StatusForbidden, generic("AccessDeniedException", words))

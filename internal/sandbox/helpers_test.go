@@ -30,6 +30,12 @@ func example() *system.System {
 		}},
 		Database: system.Database{Cluster: "gzs-db", SnapshotPrefix: "outage"},
 		Alarms:   []string{"a-unhealthy", "b-5xx", "c-batch"},
+		Settings: []system.Setting{
+			{Name: "mode", Kind: system.ParameterSetting, Resource: "/gzs/web/mode", Value: "normal"},
+			{Name: "blocked", Kind: system.IPSetSetting, Resource: "gzs-blocked", ID: "set-2", Value: []string{"203.0.113.128/25"}},
+			{Name: "days", Kind: system.LogSetting, Resource: "/gzs/web", Value: 365, Rules: []string{"retention"}},
+			{Name: "errors", Kind: system.AlarmSetting, Resource: "b-5xx", Value: 1, Rules: []string{"actions"}},
+		},
 		Jobs: []system.Job{
 			{Name: "nightly", Group: "default", Schedule: "gzs-nightly", Cron: "cron(0 2 * * ? *)", Target: "arn:aws:ecs:ap-northeast-1:123456789012:cluster/gzs"},
 			{Name: "hourly", Group: "jobs", Schedule: "gzs-hourly", Cron: "cron(15 * * * ? *)", Target: "arn:aws:lambda:ap-northeast-1:123456789012:function:index"},

@@ -20,7 +20,7 @@ type role struct {
 }
 
 // iamPrefix is how IAM actions call services that the SDK calls otherwise.
-var iamPrefix = map[string]string{"ses": "sesv2"}
+var iamPrefix = map[string]string{"ses": "sesv2", "logs": "cloudwatch logs", "config": "config service"}
 
 func iamOperations() map[string]operation {
 	return byName(

@@ -82,16 +82,19 @@ func byName(ops ...operation) map[string]operation {
 
 // services is every operation that the sandbox knows, by service and name.
 var services = map[string]map[string]operation{
-	"cloudfront": cloudfrontOperations(),
-	"cloudwatch": cloudwatchOperations(),
-	"ecs":        ecsOperations(),
-	"iam":        iamOperations(),
-	"rds":        rdsOperations(),
-	"s3":         s3Operations(),
-	"scheduler":  schedulerOperations(),
-	"sesv2":      sesv2Operations(),
-	"sts":        stsOperations(),
-	"wafv2":      wafv2Operations(),
+	"cloudfront":      cloudfrontOperations(),
+	"cloudwatch":      cloudwatchOperations(),
+	"cloudwatch logs": byName(logGroupOperations()...),
+	"config service":  configOperations(),
+	"ecs":             ecsOperations(),
+	"iam":             iamOperations(),
+	"rds":             rdsOperations(),
+	"s3":              s3Operations(),
+	"scheduler":       schedulerOperations(),
+	"sesv2":           sesv2Operations(),
+	"ssm":             ssmOperations(),
+	"sts":             stsOperations(),
+	"wafv2":           wafv2Operations(),
 }
 
 // Services lists the services that the sandbox knows.

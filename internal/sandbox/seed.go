@@ -31,7 +31,7 @@ func (s *Sandbox) Seed(ctx context.Context, sys *system.System) error {
 			return err
 		}
 		for _, seed := range []func(*call, *system.System) error{
-			seedEdge, seedWAF, seedBuckets, seedECS, seedDatabase, seedAlarms, seedJobs, seedMail, seedRole,
+			seedEdge, seedWAF, seedBuckets, seedECS, seedDatabase, seedAlarms, seedJobs, seedMail, seedSettings, seedRole,
 		} {
 			if err := seed(c, sys); err != nil {
 				return fmt.Errorf("seed the sandbox from %s: %w", sys.ID, err)
@@ -160,6 +160,10 @@ func seedRole(c *call, sys *system.System) error {
 			"cloudwatch:DescribeAlarms", "cloudwatch:DisableAlarmActions", "cloudwatch:EnableAlarmActions",
 			"scheduler:GetSchedule", "scheduler:UpdateSchedule", "scheduler:ListSchedules", "iam:PassRole",
 			"ses:SendEmail", "ses:GetAccount", "ses:GetEmailIdentity", "ses:GetConfigurationSet",
+			"wafv2:UpdateIPSet", "cloudwatch:PutMetricAlarm", "logs:DescribeLogGroups", "logs:PutRetentionPolicy", "logs:DeleteRetentionPolicy",
+			"ssm:GetParameter", "ssm:GetParameterHistory", "ssm:PutParameter",
+			"config:DescribeConfigRules", "config:DescribeConfigRuleEvaluationStatus", "config:StartConfigRulesEvaluation",
+			"config:GetComplianceDetailsByConfigRule", "config:GetResourceConfigHistory",
 			"sts:GetCallerIdentity", "iam:GetRole", "iam:SimulatePrincipalPolicy",
 		},
 	})

@@ -101,7 +101,7 @@ func seedWAF(c *call, sys *system.System) error {
 	set := IPSet{Set: waf.IPSet{
 		Id: ptr(sys.WAF.OperatorSetID), Name: ptr(sys.WAF.OperatorSet), Description: ptr("Networks of the operators"),
 		ARN: ptr(arn("wafv2", globalRegion, sys.AWS.Account, "global/ipset/"+sys.WAF.OperatorSet+"/"+sys.WAF.OperatorSetID)),
-	}, Version: LockVersion{c.newLockToken(sys.WAF.OperatorSetID)}}
+	}, Version: LockVersion{LockToken: c.newLockToken(sys.WAF.OperatorSetID)}}
 	var err error
 	if set.Set.IPAddressVersion, set.Set.Addresses, err = addressesOf(sys.WAF.OperatorIPs); err != nil {
 		return err
@@ -125,7 +125,7 @@ func seedWAF(c *call, sys *system.System) error {
 		Id: ptr(sys.WAF.WebACLID), Name: ptr(sys.WAF.WebACLName), ARN: ptr(webACLARN(sys)), Description: ptr("In front of the site"),
 		DefaultAction: &waf.DefaultAction{Allow: &waf.AllowAction{}}, VisibilityConfig: visibility(sys.WAF.WebACLName), Rules: rules, Capacity: capacity(rules),
 		LabelNamespace: ptr("awswaf:" + sys.AWS.Account + ":webacl:" + sys.WAF.WebACLName + ":"),
-	}, Version: LockVersion{c.newLockToken(sys.WAF.WebACLID)}})
+	}, Version: LockVersion{LockToken: c.newLockToken(sys.WAF.WebACLID)}})
 }
 
 func visibility(metric string) *waf.VisibilityConfig {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2/types"
@@ -29,7 +30,10 @@ type IPSet struct {
 }
 
 // LockVersion is what moves with every update.
-type LockVersion struct{ LockToken string }
+type LockVersion struct {
+	LockToken string
+	Changed   time.Time `json:",omitzero"` // of an IP set
+}
 
 func wafv2Operations() map[string]operation {
 	return byName(
@@ -38,6 +42,7 @@ func wafv2Operations() map[string]operation {
 		handle(writes, "Id Name Scope LockToken DefaultAction VisibilityConfig ApplicationConfig AssociationConfig CaptchaConfig ChallengeConfig CustomResponseBodies DataProtectionConfig Description OnSourceDDoSProtectionConfig Rules TokenDomains",
 			func(in *wafv2.UpdateWebACLInput) about { return about{webACLKey(in.Id, nil), val(in.LockToken)} }, updateWebACL),
 		handle(reads, "Id Name Scope", func(in *wafv2.GetIPSetInput) about { return about{ipSetKey(in.Id), ""} }, getIPSet),
+		handle(writes, "Id Name Scope LockToken Addresses Description", func(in *wafv2.UpdateIPSetInput) about { return about{ipSetKey(in.Id), val(in.LockToken)} }, updateIPSet),
 		handle(reads, "Scope Limit NextMarker", func(*wafv2.ListIPSetsInput) about { return about{} }, listIPSets),
 	)
 }

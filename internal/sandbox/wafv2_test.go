@@ -109,5 +109,5 @@ func TestWebACLAndIPSetAreFoundByIDNameAndARN(t *testing.T) {
 	assert.Len(t, acls.WebACLs, 1)
 	sets, err := c.ListIPSets(t.Context(), &wafv2.ListIPSetsInput{Scope: types.ScopeCloudfront})
 	require.NoError(t, err)
-	assert.Len(t, sets.IPSets, 1)
+	assert.Len(t, sets.IPSets, 2)
 }

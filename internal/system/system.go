@@ -29,10 +29,12 @@ type System struct {
 	WAF           WAF            `yaml:"waf"`
 	ECS           ECS            `yaml:"ecs"`
 	Database      Database       `yaml:"database"`
-	Alarms        []string       `yaml:"alarms"`  // CloudWatch alarm names, muted during an outage
-	Jobs          []Job          `yaml:"jobs"`    // EventBridge Scheduler schedules, paused during an outage
-	Repairs       Repairs        `yaml:"repairs"` // may be left out; then data repairs are refused
-	Loads         Loads          `yaml:"loads"`   // may be left out; then data loads are refused
+	Alarms        []string       `yaml:"alarms"`   // CloudWatch alarm names, muted during an outage
+	Jobs          []Job          `yaml:"jobs"`     // EventBridge Scheduler schedules, paused during an outage
+	Repairs       Repairs        `yaml:"repairs"`  // may be left out; then data repairs are refused
+	Loads         Loads          `yaml:"loads"`    // may be left out; then data loads are refused
+	Settings      []Setting      `yaml:"settings"` // what the runbook SettingChange may change; may be left out
+	Changes       Changes        `yaml:"changes"`
 	Mail          Mail           `yaml:"mail"`
 	Organisations []Organisation `yaml:"organisations"`
 	People        []Person       `yaml:"people"`
@@ -171,6 +173,9 @@ type Gate struct {
 	EscalateAfter Duration `yaml:"escalateAfter"` // 0 means never
 	NotifyList    string   `yaml:"notifyList"`
 	EscalateList  string   `yaml:"escalateList"`
+	// LateAfter makes it a gate that opens after the effect (事後承認): from that moment, counted from the effect as in the input of a
+	// scheduled run ("+1bd 18:15"), its answer is overdue; at Deadline the run ends. "": an ordinary gate.
+	LateAfter string `yaml:"lateAfter"`
 }
 
 // Answer says which role gives an answer of a kind: "operate" (retry, skip, rollback, done, cancel) or

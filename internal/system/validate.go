@@ -26,6 +26,7 @@ func (r *report) validate(s *System) {
 	r.validateSite(s)
 	r.validateFront(s)
 	r.validateBack(s)
+	r.validateSettings(s)
 	r.validateMail(s.Mail)
 	r.validatePeople(s)
 	r.validateTimes(s)

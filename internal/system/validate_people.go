@@ -4,6 +4,7 @@ import (
 	"net/mail"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -148,6 +149,11 @@ func (r *report) validateGates(s *System, known []string) {
 			r.Refers(at+".escalateList", g.EscalateList, "mail list", lists)
 		}
 	}
+	for i, g := range s.Gates {
+		if at := strictyaml.Index("gates", i); r.Has(at + ".lateAfter") {
+			r.validateAfterwards(at, g, lists)
+		}
+	}
 	strictyaml.Unique(r.Report, "gates", s.Gates, "gate", func(g Gate) (string, string) { return g.Runbook + "/" + g.Gate, "gate" })
 
 	for i, a := range s.Answers {
@@ -165,6 +171,31 @@ func (r *report) validateGates(s *System, known []string) {
 			r.Add("answers", "nobody answers %q: add an entry with kind %s", kind, kind)
 		}
 	}
+}
+
+// longestHolidays is more than the calendar days that one business day can be away.
+const longestHolidays = 14 * 24 * time.Hour
+
+var lateForm = regexp.MustCompile(`^\+([0-9]{1,2})(bd|h|m|s)( [0-2][0-9]:[0-5][0-9])?$`)
+
+// validateAfterwards checks a gate that opens after the effect.
+func (r *report) validateAfterwards(at string, g Gate, lists []string) {
+	if !r.Form(at+".lateAfter", g.LateAfter, lateForm, "a moment that counts from the change, such as +1bd 18:15") {
+		return
+	}
+	m := lateForm.FindStringSubmatch(g.LateAfter)
+	n, _ := strconv.Atoi(m[1]) // two digits
+	least := map[string]time.Duration{"bd": 24 * time.Hour, "h": time.Hour, "m": time.Minute, "s": time.Second}[m[2]] * time.Duration(n)
+	if m[2] == "bd" {
+		least += longestHolidays
+	}
+	if g.Deadline.D() < least {
+		r.Add(at+".deadline", "%s is too near for a gate with lateAfter %s: it ends the wait for good, so give at least %s", g.Deadline, g.LateAfter, least)
+	}
+	if g.EscalateAfter != 0 {
+		r.Add(at+".escalateAfter", "has no meaning beside lateAfter, at which escalateList is told: remove it")
+	}
+	r.Refers(at+".escalateList", g.EscalateList, "mail list", lists)
 }
 
 // decider checks the role and organisation of a gate or an answer, and says whether both are known.

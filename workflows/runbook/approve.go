@@ -20,8 +20,10 @@ type Gate struct {
 	// Accepts: what is decided is whether work that was done is as it was asked for. Whoever asked for it may say so; whoever
 	// had a hand in it may not.
 	Accepts bool
-	Expires string                                        // what happens at the deadline, in words; "" for "the run ends: expired"
-	Plan    func(workflow.Context) ([]plan.Change, error) // computes the plan anew
+	// Afterwards: what is decided has been done already, see ApproveAfterwards.
+	Afterwards bool
+	Expires    string                                        // what happens at the deadline, in words; "" for "the run ends: expired"
+	Plan       func(workflow.Context) ([]plan.Change, error) // computes the plan anew
 }
 
 // Planned computes the plan for the first time and shows it.
@@ -70,6 +72,9 @@ func (r *Run) CanPass(ctx workflow.Context, g Gate, without ...string) error {
 	if err != nil {
 		return endOr(ctx, err, ErrRefused)
 	}
+	if g.Afterwards && terms.LateAt.IsZero() {
+		return End(ErrRefused, "the gate %q of %s does not say when the approval of a change is late that was made before: set lateAfter in system.yaml", g.Name, r.spec.Name)
+	}
 	barred := append(r.barred(g), without...)
 	free := slices.DeleteFunc(slices.Clone(terms.Eligible), func(id string) bool { return slices.Contains(barred, id) })
 	if len(free) < terms.Quorum {
@@ -90,24 +95,10 @@ func (r *Run) Approve(ctx workflow.Context, g Gate) error {
 	if err != nil {
 		return endOr(ctx, err, ErrRefused)
 	}
-	q := &question{
-		kind: "approval", gate: g.Name, why: g.Asks, quorum: terms.Quorum, plan: r.PlanDigest(), barred: r.barred(g),
-		terms: map[string]authority{Approve: who(terms), Reject: who(terms)},
-		again: r.opened[g.Name],
-		life:  r.life(ctx), until: terms.Deadline, then: "the run ends: expired",
-	}
-	r.opened[g.Name] = true
-	if g.Expires != "" {
-		q.then = g.Expires
-	}
+	q := r.opens(ctx, g, terms, "the run ends: expired")
 	r.say(ctx, AwaitingApproval, g.Asks)
 	r.Record(ctx, "gate-opened", g.Name, q.waitingFor())
-	data := map[string]string{"gate": g.Name, "plan": plan.Short(q.plan), "until": JapaneseTime(q.until), "detail": r.changeLines()}
-	mail := func(template, list string, n int) func(workflow.Context) {
-		return func(ctx workflow.Context) {
-			r.Tell(ctx, fmt.Sprintf("gate-%s-%s-%s-%d", g.Name, plan.Short(q.plan), template, n), template, list, data)
-		}
-	}
+	mail := r.gateMail(q, q.until)
 	var alarms []alarm
 	for i, at := range terms.Reminders {
 		alarms = append(alarms, alarm{at, mail("approval-reminder", terms.NotifyList, i+1)})
@@ -126,9 +117,39 @@ func (r *Run) Approve(ctx workflow.Context, g Gate) error {
 	case answer.Action == Reject:
 		return End(ErrRejected, "%s rejected %s: %s", answer.Person, g.Name, answer.Reason)
 	}
+	r.passes(ctx, g, q)
+	return nil
+}
+
+// passes notes and records that enough people have approved.
+func (r *Run) passes(ctx workflow.Context, g Gate, q *question) {
 	r.passed[g.Name] = q
 	r.Record(ctx, "gate-passed", g.Name, map[string]any{"plan": q.plan, "approvers": q.approvers})
-	return nil
+}
+
+// opens makes the question of a gate.
+func (r *Run) opens(ctx workflow.Context, g Gate, terms activities.Terms, then string) *question {
+	q := &question{
+		kind: "approval", gate: g.Name, why: g.Asks, quorum: terms.Quorum, plan: r.PlanDigest(), barred: r.barred(g),
+		terms: map[string]authority{Approve: who(terms), Reject: who(terms)},
+		again: r.opened[g.Name],
+		life:  r.life(ctx), until: terms.Deadline, then: then,
+	}
+	r.opened[g.Name] = true
+	if g.Expires != "" {
+		q.then = g.Expires
+	}
+	return q
+}
+
+// gateMail makes messages about a gate that is to be answered by a time.
+func (r *Run) gateMail(q *question, by time.Time) func(template, list string, n int) func(workflow.Context) {
+	data := map[string]string{"gate": q.gate, "plan": plan.Short(q.plan), "until": JapaneseTime(by), "detail": r.changeLines()}
+	return func(template, list string, n int) func(workflow.Context) {
+		return func(ctx workflow.Context) {
+			r.Tell(ctx, fmt.Sprintf("gate-%s-%s-%s-%d", q.gate, plan.Short(q.plan), template, n), template, list, data)
+		}
+	}
 }
 
 // Confirm is called right before the first effect that a gate allows. It computes plan and roles again. If anything
@@ -162,6 +183,12 @@ func (r *Run) void(ctx workflow.Context, g Gate) (string, error) {
 		r.Record(ctx, "plan", "", p)
 		return fmt.Sprintf("the state has changed since plan %s was approved; the plan is now %s", plan.Short(passed.plan), plan.Short(p.Digest)), nil
 	}
+	return r.unfounded(ctx, g)
+}
+
+// unfounded says why those who approved do not count any more, or "".
+func (r *Run) unfounded(ctx workflow.Context, g Gate) (string, error) {
+	passed := r.passed[g.Name]
 	terms, err := local(ctx, directory.GateTerms, r.gateQuestion(ctx, g))
 	if err != nil {
 		return "", endOr(ctx, err, ErrRefused)
@@ -179,9 +206,13 @@ func (r *Run) void(ctx workflow.Context, g Gate) (string, error) {
 }
 
 func (r *Run) gateQuestion(ctx workflow.Context, g Gate) activities.GateQuestion {
+	return r.gateQuestionAt(g, workflow.Now(ctx))
+}
+
+func (r *Run) gateQuestionAt(g Gate, opened time.Time) activities.GateQuestion {
 	question := activities.GateQuestion{
 		Runbook: r.spec.Name, Gate: g.Name, Requester: r.subject.Requester, Operator: r.subject.Operator,
-		OpenedAt: workflow.Now(ctx).UTC(), NotAfter: g.NotAfter.UTC(),
+		OpenedAt: opened.UTC(), NotAfter: g.NotAfter.UTC(),
 	}
 	if g.Accepts {
 		question.Requester = ""

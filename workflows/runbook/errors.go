@@ -18,6 +18,8 @@ const (
 	ErrRolledBack   = "RolledBack"   // a step failed; everything was put back but for what the message names
 	ErrEvidenceLost = "EvidenceLost" // a row of evidence could not be written
 	ErrUndoFailed   = "UndoFailed"   // something could not be put back; the message says what
+
+	ErrNeverApproved = "NeverApproved" // an emergency change that nobody approved afterwards; it stays as it was made
 )
 
 // End builds an error with which a run ends.

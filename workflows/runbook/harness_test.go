@@ -200,7 +200,7 @@ func (b *bench) effects() {
 		b.calls = append(b.calls, in.Name)
 		return job{in.Name + " done"}, nil
 	})
-	known := []string{"approval-request", "approval-reminder", "approval-escalation", "step-held", "undo-failed", "window-decision", "news"}
+	known := []string{"approval-request", "approval-reminder", "approval-escalation", "step-held", "undo-failed", "window-decision", "news", "after-request", "after-overdue", "after-never"}
 	stub(b, "SendSESMail", func(m activities.Mail) (activities.MailResult, error) {
 		if !slices.Contains(known, m.Template) || !slices.Contains([]string{"officers", "operators", "managers", "users"}, m.List) {
 			return activities.MailResult{}, final(fmt.Sprintf("no template %q, or no list %q", m.Template, m.List))

@@ -90,6 +90,7 @@ func (r *Run) Close(ctx workflow.Context, err error) error {
 	if err != nil && len(r.lasts) > 0 {
 		err = r.saysWhatLasts(err)
 	}
+	r.changeEnds(ctx, err)
 	outcome := "done"
 	if err != nil {
 		outcome = Words(err)

@@ -58,6 +58,8 @@ type Run struct {
 	rejected   *Answered           // a rejection that was in time and whose record was not
 	lost       error               // evidence that could not be written; the run must not end as a success
 	reasons    []string            // why the run is being given up, for the way back
+	change     *changeLine         // the record of the change that the run makes; nil if it makes none
+	kept       []string            // steps whose effects stay, see Keep
 }
 
 // Subject is who and what the run is about; it is known once the input has been resolved.

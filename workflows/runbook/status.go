@@ -14,6 +14,7 @@ const (
 	Planning         State = "planning"
 	AwaitingApproval State = "awaiting-approval"
 	Waiting          State = "waiting" // for a time, or for people's work
+	Overdue          State = "overdue" // what was done is to be approved afterwards, and that is late
 	Running          State = "running"
 	Held             State = "held" // a step's retries ended; a person decides
 	Undoing          State = "undoing"

@@ -1,6 +1,7 @@
 package runbook
 
 import (
+	"slices"
 	"strings"
 
 	"go.temporal.io/sdk/workflow"
@@ -17,6 +18,18 @@ type undoEntry struct {
 // OnReturn registers what has to be done on the way back. The way back runs in reverse order and is the same whether
 // the work was finished, cancelled or given up.
 func (r *Run) OnReturn(s StepSpec) { r.undo = append(r.undo, undoEntry{step: s}) }
+
+// Keep lets everything that the steps have done so far stay, whatever becomes of the run: their undos are dropped. What stands
+// for the way back in any case (OnReturn) is still done.
+func (r *Run) Keep() {
+	r.undo = slices.DeleteFunc(r.undo, func(e undoEntry) bool {
+		step, isUndo := strings.CutPrefix(e.step.Name, "undo-")
+		if isUndo {
+			r.kept = append(r.kept, step)
+		}
+		return isUndo
+	})
+}
 
 // Return puts everything back, in reverse order, on a context that no cancellation reaches. A failed undo stops the way
 // back, since what comes after may rely on it: people are paged, and answer retry, or skip after they have put it

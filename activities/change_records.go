@@ -1,0 +1,83 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"tejun/internal/plan"
+	"tejun/internal/records"
+)
+
+// The kinds of changes that are recorded, and their classes.
+const (
+	SettingKind = "setting"
+	ReleaseKind = "release"
+
+	StandardChange  = "standard"  // approved beforehand, or by the operations manager
+	NormalChange    = "normal"    // approved by the ministry
+	EmergencyChange = "emergency" // made first, approved afterwards
+)
+
+// ChangeRecord is a change of the operated system in one of its states, as records.Change keeps it. The run that asks is the
+// run that makes the change.
+type ChangeRecord struct {
+	Key         string     `json:"key"` // tells the states of one run apart; the same key again changes nothing
+	At          time.Time  `json:"at"`
+	Kind        string     `json:"kind"`  // SettingKind or ReleaseKind
+	Class       string     `json:"class"` // StandardChange, NormalChange or EmergencyChange
+	Title       string     `json:"title"`
+	Targets     []string   `json:"targets"` // resources, as reservations name them
+	WindowFrom  *time.Time `json:"windowFrom,omitempty"`
+	WindowUntil *time.Time `json:"windowUntil,omitempty"`
+	Requester   string     `json:"requester"` // person IDs
+	Operator    string     `json:"operator"`
+	Approvers   []string   `json:"approvers"`
+	State       string     `json:"state"` // records.ChangePlanned and so on
+	Note        string     `json:"note"`
+	Incident    string     `json:"incident,omitempty"` // workflow ID
+	ReviewBy    *time.Time `json:"reviewBy,omitempty"`
+	ReviewedAt  *time.Time `json:"reviewedAt,omitempty"`
+}
+
+// changeStore is what the activity needs of the database.
+type changeStore interface {
+	RecordChange(ctx context.Context, c records.Change) (row records.Change, differs bool, err error)
+}
+
+// Changes keeps the change records. Its activity is a local one.
+type Changes struct {
+	store changeStore
+}
+
+// ChangeRecorded is the number of a state among those of its change, from 1.
+type ChangeRecorded struct {
+	Seq int `json:"seq"`
+}
+
+// RecordChange adds a state to the record of the run's change. Where a state stands under the same key that says something else,
+// as after a worker was killed between the row and the end of its workflow task, it stands beside that one under a key of
+// its own, as evidence does.
+func (a *Changes) RecordChange(ctx context.Context, in ChangeRecord) (ChangeRecorded, error) {
+	run := activity.GetInfo(ctx).WorkflowExecution
+	c := records.Change{
+		WorkflowID: run.ID, RunID: run.RunID, Key: run.RunID + "/" + in.Key, At: in.At, Kind: in.Kind, Class: in.Class, Title: in.Title,
+		Targets: in.Targets, WindowFrom: in.WindowFrom, WindowUntil: in.WindowUntil, Requester: in.Requester, Operator: in.Operator,
+		Approvers: in.Approvers, State: in.State, Note: in.Note, Incident: in.Incident, ReviewBy: in.ReviewBy, ReviewedAt: in.ReviewedAt,
+	}
+	row, differs, err := a.store.RecordChange(ctx, c)
+	if err == nil && differs {
+		digest, hashed := plan.Hash(in)
+		if hashed != nil {
+			return ChangeRecorded{}, fail(InvalidInput, "%v", hashed)
+		}
+		c.Key += "/" + plan.Short(digest)
+		row, _, err = a.store.RecordChange(ctx, c)
+	}
+	if errors.Is(err, records.ErrInvalid) {
+		return ChangeRecorded{}, fail(InvalidInput, "%v", err)
+	}
+	return ChangeRecorded{Seq: row.Seq}, recordsError(err, "record the change as "+in.State)
+}

@@ -1,0 +1,88 @@
+package runbook
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"tejun/activities"
+	store "tejun/internal/records"
+)
+
+// Nil receiver, as above; the worker holds the real one.
+var changeRecords *activities.Changes
+
+// ChangeRecord is what a run changes on the operated system, as the record of changes has it (`starter change list`).
+type ChangeRecord struct {
+	Kind        string // activities.SettingKind or activities.ReleaseKind
+	Class       string // activities.StandardChange, NormalChange or EmergencyChange
+	Title       string // Japanese
+	Targets     []string
+	From, Until time.Time // when it may be made; zero: at once
+	Incident    string    // workflow ID of the incident that it mends; "" for none
+}
+
+// changeLine is the record of the run's change as it was last told.
+type changeLine struct {
+	ChangeRecord
+	told                 int // states so far
+	state                string
+	reviewBy, reviewedAt *time.Time
+}
+
+// RecordChange opens the record of the change that this run makes: it is planned. Every later state is one row more (ChangeIs),
+// and Close adds the last one by itself: done, rejected, undone or failed.
+func (r *Run) RecordChange(ctx workflow.Context, c ChangeRecord) error {
+	r.change = &changeLine{ChangeRecord: c}
+	return r.ChangeIs(ctx, store.ChangePlanned, "")
+}
+
+// ChangeIs records that the change has reached a state (records.ChangeApproved and so on), with a note in words.
+func (r *Run) ChangeIs(ctx workflow.Context, state, note string) error {
+	ctx, stop := workflow.NewDisconnectedContext(ctx)
+	defer stop()
+	c := r.change
+	c.told++
+	c.state = state
+	record := activities.ChangeRecord{
+		Key: "change/" + times(c.told), At: workflow.Now(ctx).UTC(), Kind: c.Kind, Class: c.Class, Title: c.Title, Targets: c.Targets,
+		Requester: r.subject.Requester, Operator: r.subject.Operator, Approvers: r.approvers(), State: state, Note: cut(note, 2000),
+		Incident: c.Incident, ReviewBy: c.reviewBy, ReviewedAt: c.reviewedAt,
+	}
+	if !c.From.IsZero() {
+		record.WindowFrom, record.WindowUntil = &c.From, &c.Until
+	}
+	_, err := local(WithSummary(ctx, "change record: "+state), changeRecords.RecordChange, record)
+	if err != nil {
+		return End(ErrRefused, "%s", Words(err))
+	}
+	return nil
+}
+
+// changeEnds records what has become of the change when the run ends with err.
+func (r *Run) changeEnds(ctx workflow.Context, err error) {
+	if r.change == nil {
+		return
+	}
+	begun := slices.Contains([]string{store.ChangeRunning, store.ChangeApplied, store.ChangeOverdue}, r.change.state)
+	state, note := store.ChangeDone, ""
+	if err != nil {
+		note = Words(err)
+	}
+	switch {
+	case err == nil:
+	case IsEnd(err, ErrUndoFailed), begun && len(r.kept) > 0:
+		state = store.ChangeFailed
+	case begun:
+		state = store.ChangeUndone
+	case IsEnd(err, ErrRejected):
+		state = store.ChangeRejected
+	default:
+		state, note = store.ChangeFailed, "nothing was changed: "+note
+	}
+	if unrecorded := r.ChangeIs(ctx, state, note); unrecorded != nil {
+		r.lost = errors.Join(r.lost, unrecorded)
+	}
+}
