@@ -253,3 +253,54 @@ func TestFaultOfAnyWriteOfAChangeIsMendedWithoutASecondEffect(t *testing.T) {
 		}
 	}
 }
+
+// A Reset to the very start repeats nothing, loses neither the plan nor the way back, and makes what was approved void.
+func TestResetOfAnEmergencyChangeLosesNeitherApprovalNorWayBack(t *testing.T) {
+	t.Parallel()
+	w := newCabinet(t, gateOf("afterwards", func(g *system.Gate) { g.Quorum = 2 }))
+	r := w.changed(system.ClassEmergency, modeOff)
+	old := r.asks("approval", "afterwards")
+	r.answer(old, runbook.Approve, "sato")
+	r.reset(started)
+	again := r.asks("approval", "afterwards")
+	require.Equal(t, old.WaitingFor.Plan, again.WaitingFor.Plan, "the plan is the one that was carried out")
+	require.Zero(t, again.WaitingFor.Got)
+	r.untoldByOldApprovals(old)
+	r.answer(again, runbook.Reject, "suzuki")
+	r.ends(runbook.ErrRejected)
+	require.Equal(t, []string{"PutParameter", "PutParameter"}, w.written(), "made once, put back once")
+	w.asBefore()
+}
+
+// Reads that lag behind show what was there before the last change.
+func TestStaleReadsChangeNoSettingTwice(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		service, read string
+		setting       workflows.SettingValue
+		written       []string
+	}{
+		{"ssm", "GetParameter", modeOff, []string{"PutParameter", "PutParameter"}},
+		{"ecs", "DescribeServices", moreTasks, []string{"UpdateService", "UpdateService"}},
+		{"wafv2", "GetIPSet", settingTo("blocked-networks", `["203.0.113.128/25"]`, `["198.51.100.0/25"]`), []string{"UpdateIPSet", "UpdateIPSet"}},
+		{"cloudwatch logs", "DescribeLogGroups", moreDays, []string{"PutRetentionPolicy", "StartConfigRulesEvaluation", "PutRetentionPolicy"}},
+		{"cloudwatch", "DescribeAlarms", settingTo("api-error-alarm", `1`, `5`), []string{"PutMetricAlarm", "StartConfigRulesEvaluation", "PutMetricAlarm"}},
+	} {
+		t.Run(c.read, func(t *testing.T) {
+			t.Parallel()
+			w := newCabinet(t)
+			lag := func(times int) {
+				w.fault(sandbox.Fault{Service: c.service, Operation: c.read, Kind: sandbox.FaultStaleRead, Times: times})
+			}
+			lag(4) // the first ones come before the change, and are right
+			r := w.changed(system.ClassEmergency, c.setting)
+			asked := r.asks("approval", "afterwards")
+			require.NoError(t, w.box.ClearFaults())
+			lag(2)
+			r.answer(asked, runbook.Reject, "sato")
+			r.ends(runbook.ErrRejected)
+			require.Zero(t, r.kinds("held"))
+			require.Equal(t, c.written, w.written())
+		})
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"tejun/internal/devserver"
 	"tejun/internal/records"
 	"tejun/internal/system"
 )
@@ -76,4 +77,52 @@ func TestTheCalendarRefusesOddDays(t *testing.T) {
 	code, _, problem := newCLI(t).run(t, "change", "calendar", "--days", "0")
 	assert.Equal(t, exitUsage, code)
 	assert.Contains(t, problem, "--days 0")
+}
+
+// The commands on a real database.
+func TestChangesAreListedShownAndPlannedFromTheRecords(t *testing.T) {
+	ctx := t.Context()
+	server, err := devserver.StartPostgres(ctx, devserver.PostgresOptions{Dir: t.TempDir(), Tests: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Stop()) })
+	store, err := records.Open(ctx, server.DSN())
+	require.NoError(t, err)
+	t.Cleanup(store.Close)
+	require.NoError(t, store.Migrate(ctx))
+	c := newCLI(t)
+	c.env["TEJUN_DATABASE_URL"], c.now = server.DSN(), noon
+	for i, change := range changesOfADay() {
+		change.Key, change.At, change.Requester = "1", noon.Add(time.Duration(i)*time.Minute), "kato"
+		_, _, err := store.RecordChange(ctx, change)
+		require.NoError(t, err)
+	}
+
+	code, out, problem := c.run(t, "change", "list", "--json")
+	require.Equal(t, 0, code, problem)
+	list := jsonOf[[]struct {
+		WorkflowID string
+		State      string
+		Overdue    bool
+	}](t, out)
+	require.Len(t, list, 3)
+	assert.Equal(t, "setting-change-c", list[0].WorkflowID)
+	assert.True(t, list[0].Overdue)
+	_, out, _ = c.run(t, "change", "list")
+	assert.Regexp(t, `(?m)^OVERDUE +setting-change-c +setting +emergency `, out)
+
+	code, out, problem = c.run(t, "change", "show", "setting-change-a", "--json")
+	require.Equal(t, 0, code, problem)
+	assert.Len(t, jsonOf[struct{ History []records.Change }](t, out).History, 1)
+	code, _, problem = c.run(t, "change", "show", "nobody")
+	assert.Equal(t, exitUsage, code)
+	assert.Contains(t, problem, "there is no change of a run")
+
+	code, out, problem = c.run(t, "change", "calendar", "--json")
+	require.Equal(t, 0, code, problem)
+	calendar := jsonOf[struct{ Entries, Collisions []map[string]any }](t, out)
+	assert.Len(t, calendar.Entries, 2)
+	require.Len(t, calendar.Collisions, 1)
+	assert.Equal(t, "both touch ssm:parameter/x", calendar.Collisions[0]["why"])
+	_, out, _ = c.run(t, "change", "calendar")
+	assert.Contains(t, out, "setting-change-a and release-b")
 }
