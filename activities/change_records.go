@@ -45,6 +45,7 @@ type ChangeRecord struct {
 // changeStore is what the activity needs of the database.
 type changeStore interface {
 	RecordChange(ctx context.Context, c records.Change) (row records.Change, differs bool, err error)
+	ChangeHistory(ctx context.Context, workflowID string) ([]records.Change, error)
 }
 
 // Changes keeps the change records. Its activity is a local one.
@@ -54,7 +55,8 @@ type Changes struct {
 
 // ChangeRecorded is the number of a state among those of its change, from 1.
 type ChangeRecorded struct {
-	Seq int `json:"seq"`
+	Seq  int  `json:"seq"`
+	Made bool `json:"made,omitempty"` // it was made and not put back: when it is recorded as planned, by the run before a Reset
 }
 
 // RecordChange adds a state to the record of the run's change. Where a state stands under the same key that says something else,
@@ -79,5 +81,25 @@ func (a *Changes) RecordChange(ctx context.Context, in ChangeRecord) (ChangeReco
 	if errors.Is(err, records.ErrInvalid) {
 		return ChangeRecorded{}, fail(InvalidInput, "%v", err)
 	}
-	return ChangeRecorded{Seq: row.Seq}, recordsError(err, "record the change as "+in.State)
+	if err != nil {
+		return ChangeRecorded{}, recordsError(err, "record the change as "+in.State)
+	}
+	made, err := a.made(ctx, run.ID, row.Seq)
+	return ChangeRecorded{Seq: row.Seq, Made: made}, recordsError(err, "read the record of the change")
+}
+
+// made tells whether the change had begun before a state, and had not been put back.
+func (a *Changes) made(ctx context.Context, workflowID string, before int) (bool, error) {
+	history, err := a.store.ChangeHistory(ctx, workflowID)
+	made := false
+	for _, c := range history {
+		switch {
+		case c.Seq >= before:
+		case c.State == records.ChangeRunning:
+			made = true
+		case c.State == records.ChangeUndone:
+			made = false
+		}
+	}
+	return made, err
 }

@@ -68,6 +68,11 @@ func (o object[T]) makePlan(ctx context.Context, title string, excerpt func(map[
 	if err != nil {
 		return plan.Change{}, err
 	}
+	return o.planFrom(ctx, before, title, excerpt)
+}
+
+// planFrom builds the change of an object that is, or was, in a state.
+func (o object[T]) planFrom(ctx context.Context, before map[string]T, title string, excerpt func(map[string]T) any) (plan.Change, error) {
 	after, err := o.changed(before)
 	if err != nil {
 		return plan.Change{}, err

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -13,8 +16,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 
 	"tejun/internal/plan"
+	"tejun/internal/records"
 	"tejun/internal/system"
 )
+
+// SettingPlan asks for the plan of the change of a setting.
+type SettingPlan struct {
+	Operation string                 `json:"operation"`
+	Setting   system.SettingResolved `json:"setting"`
+}
 
 // SettingChange carries the planned change of a setting out, or takes it back.
 type SettingChange struct {
@@ -57,13 +67,17 @@ type Settings struct {
 }
 
 // PlanSetting plans the change of one setting. A setting that has not the value that the request expects is refused (Refused),
-// with the difference.
-func (a *Settings) PlanSetting(ctx context.Context, in system.SettingResolved) (plan.Change, error) {
-	setting, err := a.setting(in)
+// with the difference. If the operation itself has made the change, before a Reset, the plan is the one that it was made by: so
+// its undo and its approval are not lost.
+func (a *Settings) PlanSetting(ctx context.Context, in SettingPlan) (plan.Change, error) {
+	if err := checkOperation(in.Operation); err != nil {
+		return plan.Change{}, err
+	}
+	setting, err := a.setting(in.Setting)
 	if err != nil {
 		return plan.Change{}, err
 	}
-	return setting.plan(ctx)
+	return setting.plan(ctx, in.Operation)
 }
 
 // ApplySetting carries the plan out and reads it back.
@@ -86,7 +100,7 @@ func (a *Settings) RevertSetting(ctx context.Context, in SettingChange) (struct{
 
 // changeable is a setting of any kind.
 type changeable interface {
-	plan(ctx context.Context) (plan.Change, error)
+	plan(ctx context.Context, operation string) (plan.Change, error)
 	apply(ctx context.Context, operation string, ref ChangeRef) error
 	revert(ctx context.Context, operation string, ref ChangeRef) error
 }
@@ -113,53 +127,104 @@ func (a *Settings) setting(in system.SettingResolved) (changeable, error) {
 // settingOf is a setting that is part of an object in AWS, whose other parts stay as they are.
 type settingOf[T any] struct {
 	object[T]
-	title string
+	title  string
+	before func(T) (state T, made bool, err error) // what the object was, if it is as the change would leave it
 }
 
-func (s settingOf[T]) plan(ctx context.Context) (plan.Change, error) {
-	return s.makePlan(ctx, s.title, func(parts map[string]T) any {
-		names := make([]string, 0, len(parts))
-		for name := range parts {
-			names = append(names, name)
+func (s settingOf[T]) plan(ctx context.Context, operation string) (plan.Change, error) {
+	now, _, err := s.read(ctx)
+	if err != nil {
+		return plan.Change{}, err
+	}
+	from, err := s.madeFrom(ctx, operation, now)
+	if err != nil {
+		return plan.Change{}, err
+	}
+	return s.planFrom(ctx, from, s.title, func(parts map[string]T) any { return s.shows(parts, slices.Sorted(maps.Keys(parts))) })
+}
+
+// madeFrom is the state from which the operation has made the change already; the present one if it has not.
+func (s settingOf[T]) madeFrom(ctx context.Context, operation string, now map[string]T) (map[string]T, error) {
+	was := map[string]T{}
+	for name, part := range now {
+		state, made, err := s.before(part)
+		if err != nil || !made {
+			return now, err
 		}
-		return s.shows(parts, names)
-	})
+		was[name] = state
+	}
+	hash, err := s.hash(was)
+	if err != nil {
+		return nil, err
+	}
+	saved, err := s.saved(ctx, operation, ChangeRef{Resource: s.resource, BeforeHash: hash})
+	if errors.Is(err, records.ErrNotFound) {
+		return now, nil
+	}
+	return saved, err
 }
 
 // newSetting makes a setting out of how it is read and written. value picks it out of the object, and set puts the new one in.
 func newSetting[T any](a *Settings, in system.SettingResolved, title string, value func(T) any, set func(*T, json.RawMessage) error,
 	read func(context.Context) (T, string, error), write func(context.Context, T, string) error, whole func(T) any,
 ) settingOf[T] {
-	return settingOf[T]{title: fmt.Sprintf("%s（%s → %s）", title, clipped(in.Old), clipped(in.New)), object: object[T]{
-		changer:  a.changes,
-		resource: in.Target(),
-		read: func(ctx context.Context) (map[string]T, map[string]string, error) {
-			state, token, err := read(ctx)
+	return settingOf[T]{title: fmt.Sprintf("%s（%s → %s）", title, clipped(in.Old), clipped(in.New)),
+		before: func(state T) (T, bool, error) {
+			copied, err := apart(state)
 			if err != nil {
-				return nil, nil, err
+				return state, false, err
 			}
-			return single(in.Resource, state, token)
+			if found, err := settingValue(in.Kind, value(copied)); err != nil || !bytes.Equal(found, in.New) {
+				return state, false, nil //nolint:nilerr // another value, or none that can be compared, is what the change reports
+			}
+			if err := set(&copied, in.Old); err != nil {
+				return state, false, fail(InvalidInput, "setting %s: %v", in.Name, err)
+			}
+			return copied, true, nil
 		},
-		// The change is from exactly the old value to the new one, so no plan can be made from another.
-		change: func(state T) (T, error) {
-			found, err := settingValue(in.Kind, value(state))
-			if err != nil {
-				return state, fail(Refused, "setting %s: %v", in.Name, err)
-			}
-			if !bytes.Equal(found, in.Old) {
-				return state, fail(Refused, "the setting %s has another value than the request expects. Nothing was changed. What differs (- expected, + found):\n%s\nFind out who changed it and why, then ask again with the value that it has",
-					in.Name, diffText(in.Target(), map[string]any{in.Resource: in.Old}, map[string]any{in.Resource: found}))
-			}
-			if err := set(&state, in.New); err != nil {
-				return state, fail(InvalidInput, "setting %s: %v", in.Name, err)
-			}
-			return state, nil
-		},
-		write: func(ctx context.Context, parts map[string]T, tokens map[string]string) error {
-			return write(ctx, parts[in.Resource], tokens[in.Resource])
-		},
-		whole: whole,
-	}}
+		object: object[T]{
+			changer:  a.changes,
+			resource: in.Target(),
+			read: func(ctx context.Context) (map[string]T, map[string]string, error) {
+				state, token, err := read(ctx)
+				if err != nil {
+					return nil, nil, err
+				}
+				return single(in.Resource, state, token)
+			},
+			// The change is from exactly the old value to the new one, so no plan can be made from another.
+			change: func(state T) (T, error) {
+				found, err := settingValue(in.Kind, value(state))
+				if err != nil {
+					return state, fail(Refused, "setting %s: %v", in.Name, err)
+				}
+				if !bytes.Equal(found, in.Old) {
+					return state, fail(Refused, "the setting %s has another value than the request expects. Nothing was changed. What differs (- expected, + found):\n%s\nFind out who changed it and why, then ask again with the value that it has",
+						in.Name, diffText(in.Target(), map[string]any{in.Resource: in.Old}, map[string]any{in.Resource: found}))
+				}
+				if err := set(&state, in.New); err != nil {
+					return state, fail(InvalidInput, "setting %s: %v", in.Name, err)
+				}
+				return state, nil
+			},
+			write: func(ctx context.Context, parts map[string]T, tokens map[string]string) error {
+				return write(ctx, parts[in.Resource], tokens[in.Resource])
+			},
+			whole: whole,
+		}}
+}
+
+// apart is a state that shares nothing with another.
+func apart[T any](state T) (T, error) {
+	var copied T
+	raw, err := json.Marshal(state)
+	if err == nil {
+		err = json.Unmarshal(raw, &copied)
+	}
+	if err != nil {
+		return copied, fail(InvalidInput, "copy a setting: %v", err)
+	}
+	return copied, nil
 }
 
 // settingValue is a value that was found, in the one form of all values.

@@ -47,9 +47,13 @@ func (b *bench) resolved(name, from, to string) system.SettingResolved {
 
 func (b *bench) settingChange(v system.SettingResolved) SettingChange {
 	b.t.Helper()
-	planned := must(b, b.set.Settings.PlanSetting, v)
+	planned := must(b, b.set.Settings.PlanSetting, b.planOf(v))
 	assert.Equal(b.t, v.Target(), planned.Resource, "what is planned is what is reserved")
 	return SettingChange{Operation: b.operation, Setting: v, Change: Ref(planned)}
+}
+
+func (b *bench) planOf(v system.SettingResolved) SettingPlan {
+	return SettingPlan{Operation: b.operation, Setting: v}
 }
 
 func (b *bench) content() map[string]string {
@@ -73,8 +77,11 @@ func TestEachKindOfSettingIsChangedOnceAndPutBackAsItWas(t *testing.T) {
 			}
 			assert.Equal(t, []string{c.write}, b.effects())
 			assert.NotEqual(t, before, b.content())
-			back := b.resolved(c.name, c.to, c.from)
-			must(b, b.set.Settings.PlanSetting, back) // it has the new value now
+			assert.Equal(t, change, b.settingChange(change.Setting), "after a Reset the plan is the one that was carried out")
+			other := b.planOf(change.Setting)
+			other.Operation = "another-operation"
+			_, err := try(b, b.set.Settings.PlanSetting, other)
+			requireType(t, err, Refused)
 			for range 2 {
 				must(b, b.set.Settings.RevertSetting, change)
 			}
@@ -112,7 +119,7 @@ func TestAnotherOldValueStopsBeforeAnyEffectWithTheDifference(t *testing.T) {
 		b := newBench(t)
 		b.since()
 		v := b.resolved(c.name, c.to, c.from) // the other way round: the old value is not what is there
-		_, err := try(b, b.set.Settings.PlanSetting, v)
+		_, err := try(b, b.set.Settings.PlanSetting, b.planOf(v))
 		requireType(t, err, Refused)
 		assert.ErrorContains(t, err, "has another value than the request expects. Nothing was changed")
 		assert.Regexp(t, `(?m)^[-+] `, err.Error())
@@ -140,7 +147,7 @@ func TestASecretIsRefusedAndSaidNowhere(t *testing.T) {
 	require.NoError(t, err)
 	v := b.resolved("web-mode", `"hunter2"`, `"hunter3"`)
 	v.Resource = "/gzs/secret"
-	_, err = try(b, b.set.Settings.PlanSetting, v)
+	_, err = try(b, b.set.Settings.PlanSetting, b.planOf(v))
 	requireType(t, err, Refused)
 	assert.ErrorContains(t, err, "is a SecureString")
 	assert.NotContains(t, err.Error(), "hunter2")
@@ -154,7 +161,7 @@ func TestASettingThatIsNotThereIsNamed(t *testing.T) {
 		if v.Kind == system.ServiceSetting || v.Kind == system.AlarmSetting {
 			v.Resource = "none"
 		}
-		_, err := try(b, b.set.Settings.PlanSetting, v)
+		_, err := try(b, b.set.Settings.PlanSetting, b.planOf(v))
 		requireType(t, err, NotFound)
 	}
 }
@@ -230,7 +237,7 @@ func (b *bench) refOf(v system.SettingResolved) ChangeRef {
 	b.t.Helper()
 	_, err := cloudwatchlogs.NewFromConfig(b.cfg).PutRetentionPolicy(b.t.Context(), &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: &v.Resource, RetentionInDays: aws.Int32(365)})
 	require.NoError(b.t, err)
-	return Ref(must(b, b.set.Settings.PlanSetting, v))
+	return Ref(must(b, b.set.Settings.PlanSetting, b.planOf(v)))
 }
 
 func TestAnEvaluationIsWaitedForWhateverHappensToTheCalls(t *testing.T) {

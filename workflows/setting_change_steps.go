@@ -22,7 +22,7 @@ var settings *activities.Settings
 func (s *setting) plan(ctx workflow.Context) ([]plan.Change, error) {
 	var begun []runbook.Future[plan.Change]
 	for _, v := range s.on.Settings {
-		begun = append(begun, runbook.Start(runbook.WithSummary(ctx, "read for the plan: "+v.Name), runbook.Read, settings.PlanSetting, v))
+		begun = append(begun, runbook.Start(runbook.WithSummary(ctx, "read for the plan: "+v.Name), runbook.Read, settings.PlanSetting, activities.SettingPlan{Operation: s.Operation(), Setting: v}))
 	}
 	var failed error
 	s.changes = make([]plan.Change, len(begun))

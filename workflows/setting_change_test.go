@@ -49,7 +49,8 @@ func withCabinet(w *world, gate string) *cabinet {
 		}
 		return struct{}{}, nil
 	})
-	stub(w, "PlanSetting", func(v system.SettingResolved) (plan.Change, error) {
+	stub(w, "PlanSetting", func(in activities.SettingPlan) (plan.Change, error) {
+		v := in.Setting
 		if c.values[v.Name] != string(v.Old) {
 			return plan.Change{}, temporal.NewNonRetryableApplicationError("the setting "+v.Name+" has another value", "Refused", nil)
 		}

@@ -27,7 +27,8 @@ type ChangeRecord struct {
 // changeLine is the record of the run's change as it was last told.
 type changeLine struct {
 	ChangeRecord
-	told                 int // states so far
+	told                 int  // states so far
+	madeBefore           bool // by the run before a Reset, and not put back
 	state                string
 	reviewBy, reviewedAt *time.Time
 }
@@ -54,9 +55,12 @@ func (r *Run) ChangeIs(ctx workflow.Context, state, note string) error {
 	if !c.From.IsZero() {
 		record.WindowFrom, record.WindowUntil = &c.From, &c.Until
 	}
-	_, err := local(WithSummary(ctx, "change record: "+state), changeRecords.RecordChange, record)
+	recorded, err := local(WithSummary(ctx, "change record: "+state), changeRecords.RecordChange, record)
 	if err != nil {
 		return End(ErrRefused, "%s", Words(err))
+	}
+	if state == store.ChangePlanned {
+		c.madeBefore = recorded.Made
 	}
 	return nil
 }
@@ -77,6 +81,8 @@ func (r *Run) changeEnds(ctx workflow.Context, err error) {
 		state = store.ChangeFailed
 	case begun:
 		state = store.ChangeUndone
+	case r.change.madeBefore:
+		state, note = store.ChangeFailed, "the run was reset after it had made the change, which is not put back: "+note
 	case IsEnd(err, ErrRejected):
 		state = store.ChangeRejected
 	default:

@@ -104,6 +104,20 @@ func TestARefusedRecordEndsTheRunBeforeAnyEffect(t *testing.T) {
 	assert.Empty(t, b.calls)
 }
 
+// A Reset must not make a change look as if it had never been made.
+func TestAChangeThatWasMadeBeforeAResetIsNotCalledUnmade(t *testing.T) {
+	b := newBench(t)
+	var told []activities.ChangeRecord
+	stub(b, "RecordChange", func(c activities.ChangeRecord) (activities.ChangeRecorded, error) {
+		told = append(told, c)
+		return activities.ChangeRecorded{Seq: len(told), Made: true}, nil
+	})
+	b.at(minute, Reject, by("sato"))
+	requireEnd(t, b.toy(b.changing), ErrRejected, "sato rejected")
+	assert.Equal(t, []string{"planned", "failed"}, statesOf(told))
+	assert.Contains(t, told[1].Note, "which is not put back")
+}
+
 func TestKeepLeavesWhatIsForTheWayBackInAnyCase(t *testing.T) {
 	b := newBench(t)
 	require.NoError(t, b.toy(func(ctx workflow.Context, r *Run) error {
