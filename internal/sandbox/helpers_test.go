@@ -40,7 +40,7 @@ func example() *system.System {
 			{Name: "nightly", Group: "default", Schedule: "gzs-nightly", Cron: "cron(0 2 * * ? *)", Target: "arn:aws:ecs:ap-northeast-1:123456789012:cluster/gzs"},
 			{Name: "hourly", Group: "jobs", Schedule: "gzs-hourly", Cron: "cron(15 * * * ? *)", Target: "arn:aws:lambda:ap-northeast-1:123456789012:function:index"},
 		},
-		Releases: system.Releases{Artifacts: "gzs-artifacts", Parts: []system.ReleasePart{
+		Releases: system.Releases{Builds: "gzs-builds", Parts: []system.ReleasePart{
 			{Name: "web", Container: &system.ContainerPart{Pipeline: "gzs-web", Service: "web", Container: "web", Repository: "gzs/web"}},
 			{Name: "index", Lambda: &system.LambdaPart{Function: "gzs-index", Alias: "live"}},
 			{Name: "guide", Static: &system.StaticPart{Bucket: "gzs-static", Prefix: "guide/"}},

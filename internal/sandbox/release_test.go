@@ -177,7 +177,7 @@ func TestLambdaKeepsRevisionsVersionsAndAliases(t *testing.T) {
 	ctx, client, name := t.Context(), lambda.NewFromConfig(cfg), aws.String("gzs-index")
 	before, err := client.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: name})
 	require.NoError(t, err)
-	update := &lambda.UpdateFunctionCodeInput{FunctionName: name, S3Bucket: aws.String("gzs-artifacts"), S3Key: aws.String(sandbox.SeedCode), RevisionId: before.RevisionId}
+	update := &lambda.UpdateFunctionCodeInput{FunctionName: name, S3Bucket: aws.String("gzs-builds"), S3Key: aws.String(sandbox.SeedCode), RevisionId: before.RevisionId}
 	updated, err := client.UpdateFunctionCode(ctx, update)
 	require.NoError(t, err)
 	_, err = client.UpdateFunctionCode(ctx, update)

@@ -22,7 +22,7 @@ const (
 	ImageFaulty     = "faulty"     // gets healthy, and fails one request in eight
 )
 
-// SeedCode and SeedGuide are what lies in the bucket of artifacts.
+// SeedCode and SeedGuide are what lies in the bucket of builds.
 const (
 	SeedCode  = "lambda/gzs-index/next.zip"
 	SeedGuide = "static/guide/next/"
@@ -31,10 +31,10 @@ const (
 // seedReleases fills in what releases need: images, pipelines, functions, files of the site and metrics.
 func seedReleases(c *call, sys *system.System) error {
 	v := sys.Releases
-	if v.Artifacts == "" {
+	if v.Builds == "" {
 		return nil
 	}
-	err := c.put(bucketKind+"/"+v.Artifacts, bucket{Name: v.Artifacts, Region: sys.AWS.Region, Versioned: true})
+	err := c.put(bucketKind+"/"+v.Builds, bucket{Name: v.Builds, Region: sys.AWS.Region, Versioned: true})
 	for _, part := range v.Parts {
 		switch {
 		case part.Container != nil:
@@ -50,9 +50,9 @@ func seedReleases(c *call, sys *system.System) error {
 		c.put(metricKey(&e.Namespace, &e.Requests), Metric{Region: sys.AWS.Region, Namespace: e.Namespace, Name: e.Requests, PerMinute: 600}),
 		c.put(metricKey(&e.Namespace, &e.Errors), Metric{Region: sys.AWS.Region, Namespace: e.Namespace, Name: e.Errors, PerMinute: 600, Failures: true}))
 	return errors.Join(err,
-		seedObject(c, Object{Bucket: v.Artifacts, Key: SeedCode, Body: []byte("code of gzs-index, the next one"), ContentType: "application/zip"}),
-		seedObject(c, Object{Bucket: v.Artifacts, Key: SeedGuide + "index.html", Body: []byte("<title>利用の手引き 第2版</title>\n"), ContentType: "text/html; charset=utf-8"}),
-		seedObject(c, Object{Bucket: v.Artifacts, Key: SeedGuide + "faq.html", Body: []byte("<title>よくある質問</title>\n"), ContentType: "text/html; charset=utf-8"}))
+		seedObject(c, Object{Bucket: v.Builds, Key: SeedCode, Body: []byte("code of gzs-index, the next one"), ContentType: "application/zip"}),
+		seedObject(c, Object{Bucket: v.Builds, Key: SeedGuide + "index.html", Body: []byte("<title>利用の手引き 第2版</title>\n"), ContentType: "text/html; charset=utf-8"}),
+		seedObject(c, Object{Bucket: v.Builds, Key: SeedGuide + "faq.html", Body: []byte("<title>よくある質問</title>\n"), ContentType: "text/html; charset=utf-8"}))
 }
 
 func seedObject(c *call, o Object) error {

@@ -11,7 +11,7 @@ import (
 
 // Releases says what is released, how, and what lets a release pass or takes it back.
 type Releases struct {
-	Artifacts   string        `yaml:"artifacts"`   // versioned bucket into which builds put Lambda code and static files
+	Builds      string        `yaml:"builds"`      // versioned bucket into which builds put Lambda code and static files
 	MaxDuration Duration      `yaml:"maxDuration"` // from the approval to the end of the watch; the parts are held this long
 	MailList    string        `yaml:"mailList"`    // told how a release ends
 	Parts       []ReleasePart `yaml:"parts"`
@@ -127,7 +127,7 @@ func (r *report) validateReleases(s *System) {
 		return
 	}
 	v := s.Releases
-	r.Form("releases.artifacts", v.Artifacts, bucketForm, "the name of an S3 bucket")
+	r.Form("releases.builds", v.Builds, bucketForm, "the name of an S3 bucket")
 	r.span("releases.maxDuration", v.MaxDuration, time.Minute, 24*time.Hour)
 	r.Refers("releases.mailList", v.MailList, "mail list", strictyaml.NamesOf(s.Mail.Lists, func(l List) string { return l.Name }))
 	r.Some("releases.parts", len(v.Parts), "name at least one part that is released")
