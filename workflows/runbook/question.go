@@ -115,7 +115,7 @@ func judge(q *question, d Decision, p activities.Person, run, environment string
 	case q.again && d.Plan == "":
 		return "the gate is asked again because something has changed, so an approval must name its plan: send {\"plan\": …} too, or use `starter approve`"
 	case slices.Contains(q.barred, p.ID):
-		return fmt.Sprintf("%s requested or operates this change; somebody else must approve it", p.ID)
+		return fmt.Sprintf("%s requested, made or operates this change; somebody else must approve it", p.ID)
 	case slices.Contains(q.approvers, p.ID):
 		return fmt.Sprintf("%s has approved already; an approval counts once a person", p.ID)
 	}
