@@ -211,10 +211,10 @@ func (r *releasing) run(ctx workflow.Context) error {
 	if late := workflow.Now(ctx); late.After(r.on.StartBy) {
 		return runbook.End(runbook.ErrExpired, "the release had to start by %s, and it is %s. Ask for it anew", runbook.JST(r.on.StartBy), runbook.JST(late))
 	}
-	if err := r.ChangeIs(ctx, store.ChangeRunning, ""); err != nil {
+	if err := r.baseline(ctx); err != nil {
 		return err
 	}
-	if err := r.baseline(ctx); err != nil {
+	if err := r.ChangeIs(ctx, store.ChangeRunning, ""); err != nil {
 		return err
 	}
 
