@@ -70,7 +70,7 @@ func (a *CodePipeline) ReadCodePipeline(ctx context.Context, in PipelineRef) (Pi
 	if err != nil {
 		return PipelineShape{}, Classify(err, "read the pipeline "+in.Pipeline)
 	}
-	shape, deploys := PipelineShape{Version: aws.ToInt32(out.Pipeline.Version)}, false
+	shape, deploys, unguarded := PipelineShape{Version: aws.ToInt32(out.Pipeline.Version)}, false, ""
 	for _, stage := range out.Pipeline.Stages {
 		for _, action := range stage.Actions {
 			has := func(key, value string) bool { return action.Configuration[key] == value }
@@ -80,18 +80,20 @@ func (a *CodePipeline) ReadCodePipeline(ctx context.Context, in PipelineRef) (Pi
 					shape.SourceAction = aws.ToString(action.Name)
 				}
 			case types.ActionCategoryApproval:
-				if shape.SourceAction != "" && !deploys {
+				if !deploys {
 					shape.ApprovalStage, shape.ApprovalAction = aws.ToString(stage.Name), aws.ToString(action.Name)
 				}
 			case types.ActionCategoryDeploy:
 				if shape.ApprovalAction == "" {
-					return PipelineShape{}, fail(Refused, "the pipeline %s deploys in its stage %s without a manual approval before it: add one", in.Pipeline, aws.ToString(stage.Name))
+					unguarded = aws.ToString(stage.Name)
 				}
 				deploys = deploys || has("ClusterName", in.Cluster) && has("ServiceName", in.Service)
 			}
 		}
 	}
 	switch {
+	case unguarded != "":
+		return PipelineShape{}, fail(Refused, "the pipeline %s deploys in its stage %s without a manual approval before it: add one", in.Pipeline, unguarded)
 	case shape.SourceAction == "":
 		return PipelineShape{}, fail(Refused, "the pipeline %s has no ECR source of the repository %s: mend it, or releases.parts", in.Pipeline, in.Repository)
 	case !deploys:

@@ -285,7 +285,9 @@ func TestAnApprovalOfThePipelineBySomebodyElseIsNotOurs(t *testing.T) {
 	})
 	require.NoError(t, err)
 	r.answer(held, runbook.Retry, "kato")
-	again := r.until("held again", func(s runbook.Status) bool { return s.WaitingFor != nil && s.WaitingFor.Kind == "held" && s.Steps[2].Attempts == 2 })
+	again := r.until("held again", func(s runbook.Status) bool {
+		return s.WaitingFor != nil && s.WaitingFor.Kind == "held" && s.Steps[2].Attempts == 2
+	})
 	require.Contains(t, step(t, again, "approve-web").Error, `somebody else has approved the execution`)
 	r.answer(again, runbook.Rollback, "kato")
 	r.ends(runbook.ErrRolledBack)
