@@ -64,8 +64,8 @@ func TestApprovalsBySignalAndByUpdateAreJudgedAlikeAndAllRecorded(t *testing.T) 
 		change               func(*runbook.Decision)
 		says                 string
 	}{
-		{"requester", runbook.Approve, "ito", nil, "ito requested, made or operates this change"},
-		{"requester under another account", runbook.Approve, "ITO@example.go.jp", nil, "ito requested, made or operates this change"},
+		{"requester", runbook.Approve, "ito", nil, "ito requested or operates this change"},
+		{"requester under another account", runbook.Approve, "ITO@example.go.jp", nil, "ito requested or operates this change"},
 		{"operator", runbook.Approve, "tanaka", nil, "tanaka does not have the role officer"},
 		{"auditor", runbook.Reject, "watanabe", nil, "watanabe does not have the role officer"},
 		{"nobody", runbook.Approve, "mallory", nil, "nobody that system.yaml knows"},

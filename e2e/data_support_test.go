@@ -121,7 +121,7 @@ func TestDataAreCreatedCheckedTwiceLoadedAndAccepted(t *testing.T) {
 	require.Contains(t, r.report("estimate", "kato", agreedHours).Refusal, "nobody would be left for the double check")
 	r.reported("estimate", "tanaka", agreedHours)
 	gate := r.asks("approval", "estimate")
-	require.Contains(t, r.try(gate, runbook.Approve, "ito").Refusal, "ito requested, made or operates this change")
+	require.Contains(t, r.try(gate, runbook.Approve, "ito").Refusal, "ito requested or operates this change")
 	r.answer(gate, runbook.Approve, "sato")
 
 	// The first file has a broken row, which the run finds; the second one has the wrong name in it, which a person finds.
@@ -130,7 +130,7 @@ func TestDataAreCreatedCheckedTwiceLoadedAndAccepted(t *testing.T) {
 	require.Contains(t, again.WaitingFor.Why, "1 of 2 rows would be rejected: line 3, code")
 	r.reported("create-2", "tanaka", o.create("two.csv", "code,name\n0001,銀座\n0002,上\n"))
 	gate = r.asks("approval", "check")
-	require.Contains(t, r.try(gate, runbook.Approve, "tanaka").Refusal, "tanaka requested, made or operates this change")
+	require.Contains(t, r.try(gate, runbook.Approve, "tanaka").Refusal, "tanaka requested or operates this change")
 	r.answer(gate, runbook.Reject, "kato")
 	r.reported("create-3", "tanaka", o.create("three.csv", "code,name\n0001,銀座\n0002,上野\n"))
 	r.answer(r.asks("approval", "check"), runbook.Approve, "kato")

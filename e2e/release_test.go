@@ -132,7 +132,7 @@ func TestNobodyWhoHadAHandInAReleaseApprovesIt(t *testing.T) {
 		a := r.try(s, runbook.Approve, by)
 		require.False(t, a.Accepted, by)
 	}
-	require.Contains(t, r.decisions()[0].Refusal, "suzuki requested, made or operates this change")
+	require.Contains(t, r.decisions()[0].Refusal, "suzuki made what this change brings in")
 	r.answer(s, runbook.Reject, "sato")
 	r.ends(runbook.ErrRejected)
 	require.Empty(t, w.made())

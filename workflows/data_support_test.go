@@ -225,9 +225,9 @@ func TestSupportRefusesWhoMayNotAndWhatDoesNotFit(t *testing.T) {
 		before, attack func(*office)
 		says           string
 	}{
-		"the requester agrees to the estimate":  {estimated, approves(2, "ito"), "ito requested, made or operates this change"},
+		"the requester agrees to the estimate":  {estimated, approves(2, "ito"), "ito requested or operates this change"},
 		"the vendor agrees to its own estimate": {estimated, approves(2, "kato"), "kato does not have the role officer"},
-		"the operator checks his own file":      {reported, approves(4, "tanaka"), "tanaka requested, made or operates this change"},
+		"the operator checks his own file":      {reported, approves(4, "tanaka"), "tanaka requested or operates this change"},
 		"an officer does the double check":      {reported, approves(4, "suzuki"), "suzuki does not have the role operator"},
 		"nobody does the double check":          {reported, approves(4, "mallory"), "nobody that system.yaml knows"},
 		"the operator accepts his own work":     {func(o *office) { o.first() }, approves(5, "tanaka"), "tanaka does not have the role officer"},

@@ -59,7 +59,7 @@ func TestAttacksOnTheApprovalAfterwards(t *testing.T) {
 		prepare func(*bench)
 		says    string
 	}{
-		"the requester":                     {hour, by("ito"), nil, "ito requested, made or operates this change"},
+		"the requester":                     {hour, by("ito"), nil, "ito requested or operates this change"},
 		"the operator":                      {hour, by("tanaka"), nil, "tanaka does not have the role officer"},
 		"the officer of a vendor":           {hour, by("abe"), nil, "abe does not belong to meti"},
 		"nobody known":                      {hour, by("mallory"), nil, "nobody that system.yaml knows"},
@@ -67,7 +67,7 @@ func TestAttacksOnTheApprovalAfterwards(t *testing.T) {
 		"for another run":                   {hour, by("sato", "run", "other"), nil, "it is for run other"},
 		"for another gate":                  {hour, by("sato", "gate", "go"), nil, "it is for go"},
 		"without a reason":                  {hour, map[string]any{"by": "sato"}, nil, `"reason" is missing`},
-		"whoever had a hand in it":          {5 * hour, by("yamada"), func(b *bench) { b.handIn("yamada") }, "yamada requested, made or operates this change"},
+		"whoever had a hand in it":          {5 * hour, by("yamada"), func(b *bench) { b.handIn("yamada") }, "yamada requested or operates this change"},
 		"before the effect":                 {2 * minute, by("sato"), func(b *bench) { b.handIn("kato") }, "the run is waiting for retry or rollback"},
 		"with a claimed name in production": {hour, by("sato"), func(b *bench) { b.environment = production }, "in production an approval must be signed"},
 		"once the role is lost":             {hour, by("sato"), func(b *bench) { b.after(30*minute, func() { b.officers = []string{"ito", "suzuki", "yamada"} }) }, "sato does not have the role officer"},

@@ -156,7 +156,7 @@ func TestGateThatAccepts(t *testing.T) {
 		b := newBench(t)
 		b.at(hour, Approve, by("yamada"))
 		requireEnd(t, b.toy(accept(b)), ErrExpired, "had 0 of 1")
-		b.requireRefused("yamada requested, made or operates this change")
+		b.requireRefused("yamada requested or operates this change")
 	})
 }
 

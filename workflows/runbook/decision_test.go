@@ -24,8 +24,8 @@ func TestNoAttackPassesAGate(t *testing.T) {
 		"forged: no name":               {message: by(""), says: `"by" is missing`},
 		"forged: wrong role":            {message: by("kato"), says: "kato does not have the role officer"},
 		"forged: other organisation":    {message: by("abe"), says: "abe does not belong to meti"},
-		"requester":                     {message: by("ito"), says: "ito requested, made or operates this change"},
-		"requester's second account":    {message: by("m-ito"), says: "ito requested, made or operates this change"},
+		"requester":                     {message: by("ito"), says: "ito requested or operates this change"},
+		"requester's second account":    {message: by("m-ito"), says: "ito requested or operates this change"},
 		"approver removed":              {message: by("sato"), says: "sato does not have the role", arrange: func(b *bench) { b.officers = []string{"suzuki"} }},
 		"another plan":                  {message: by("sato", "plan", strings.Repeat("0", 64)), says: "look at the plan again"},
 		"another run":                   {message: by("sato", "run", "run-of-yesterday"), says: "it is for run run-of-yesterday, and this is run " + toyRun},
@@ -141,7 +141,7 @@ func TestExecutorDoesNotApprove(t *testing.T) {
 	})
 	requireEnd(t, err, ErrExpired, "")
 	require.Equal(t, []string{"first"}, b.calls)
-	b.requireRefused("yamada requested, made or operates this change")
+	b.requireRefused("yamada requested or operates this change")
 }
 
 func TestRepeatedDecisionCountsOnce(t *testing.T) {
