@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
@@ -150,7 +151,8 @@ func (a *CodePipeline) ApproveCodePipelineExecution(ctx context.Context, in Pipe
 	if err := checkOperation(in.Operation); err != nil {
 		return struct{}{}, err
 	}
-	summary := fmt.Sprintf("tejun %s, plan %s", in.Operation, in.Plan)
+	own := "tejun " + in.Operation + ", plan "
+	summary := own + in.Plan
 	return struct{}{}, poll(ctx, func(ctx context.Context) (bool, string, error) {
 		action, there, err := a.approval(ctx, in)
 		if err != nil {
@@ -167,7 +169,7 @@ func (a *CodePipeline) ApproveCodePipelineExecution(ctx context.Context, in Pipe
 			return false, words, nil
 		case action.Status != types.ActionExecutionStatusSucceeded:
 			return false, "", fail(Unfit, "the approval of the execution %s of %s is %s (%s), and not by this run", in.ExecutionID, in.Pipeline, action.Status, aws.ToString(action.Summary))
-		case aws.ToString(action.Summary) != summary:
+		case !strings.HasPrefix(aws.ToString(action.Summary), own):
 			return false, "", fail(Drifted, "somebody else has approved the execution %s of %s (%q): look who did, then answer rollback", in.ExecutionID, in.Pipeline, aws.ToString(action.Summary))
 		}
 		return true, "approved", nil

@@ -2,7 +2,6 @@ package activities
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"tejun/internal/plan"
-	"tejun/internal/records"
 )
 
 // ContainerRef names a container of a service.
@@ -33,6 +31,18 @@ type ContainerChange struct {
 	Operation string `json:"operation"`
 	ContainerRelease
 	Change ChangeRef `json:"change"`
+}
+
+// ContainerPlan asks for the plan of a release.
+type ContainerPlan struct {
+	Operation string `json:"operation"`
+	ContainerRelease
+}
+
+// ContainerPlanned is the planned change of a container, and what all tasks run before it.
+type ContainerPlanned struct {
+	Change plan.Change `json:"change"`
+	Before string      `json:"before"` // digest
 }
 
 // ContainerCheck waits until all tasks of a service run an image.
@@ -66,22 +76,34 @@ type ECSReleases struct {
 type containerState struct {
 	TaskDefinition string `json:"taskDefinition"`
 	Image          string `json:"image"`
+	Digest         string `json:"digest,omitempty"` // that its tasks ran, in the state that a release began with
 }
 
 // PlanECSRelease plans that the container runs the image.
-func (a *ECSReleases) PlanECSRelease(ctx context.Context, in ContainerRelease) (plan.Change, error) {
-	running, err := a.ReadECSRunning(ctx, in.ContainerRef)
-	if err != nil {
-		return plan.Change{}, err
+func (a *ECSReleases) PlanECSRelease(ctx context.Context, in ContainerPlan) (ContainerPlanned, error) {
+	o := a.object(in.ContainerRelease)
+	planned := ContainerPlanned{}
+	if began, begun, err := o.begun(ctx, in.Operation); err != nil {
+		return planned, err
+	} else if begun {
+		planned.Before = began[in.Service].Digest
+	} else {
+		running, err := a.ReadECSRunning(ctx, in.ContainerRef)
+		if err != nil {
+			return planned, err
+		}
+		planned.Before = running.Digest
 	}
 	title := fmt.Sprintf("ECS サービス %s/%s: コンテナ %s のイメージを更新", in.Cluster, in.Service, in.Container)
-	return a.object(in).makePlan(ctx, title, func(parts map[string]containerState) any {
+	var err error
+	planned.Change, err = o.planAgain(ctx, in.Operation, title, func(parts map[string]containerState) any {
 		shown := map[string]string{"image": parts[in.Service].Image, "digest": digestOf(in.Image)}
 		if parts[in.Service].Image != in.Image {
-			shown["digest"], shown["taskDefinition"] = running.Digest, parts[in.Service].TaskDefinition
+			shown["digest"], shown["taskDefinition"] = planned.Before, parts[in.Service].TaskDefinition
 		}
 		return shown
 	})
+	return planned, err
 }
 
 func digestOf(image string) string { return image[strings.LastIndex(image, "@")+1:] }
@@ -89,22 +111,14 @@ func digestOf(image string) string { return image[strings.LastIndex(image, "@")+
 // KeepECSService keeps what the service is before the release, so that it can be brought back. A service that is neither as planned
 // before nor as planned after is an error (Drifted).
 func (a *ECSReleases) KeepECSService(ctx context.Context, in ContainerChange) (struct{}, error) {
-	o := a.object(in.ContainerRelease)
-	if err := o.check(in.Operation, in.Change); err != nil {
-		return struct{}{}, err
-	}
-	_, err := o.saved(ctx, in.Operation, in.Change)
-	if !errors.Is(err, records.ErrNotFound) {
-		return struct{}{}, err // kept by an earlier attempt, or it cannot be looked up
-	}
-	now, _, hash, err := o.readUntil(ctx, in.Change.BeforeHash)
+	running, err := a.ReadECSRunning(ctx, in.ContainerRef)
 	if err != nil {
 		return struct{}{}, err
 	}
-	if hash != in.Change.BeforeHash {
-		return struct{}{}, o.drifted(ctx, in.Change, now)
-	}
-	return struct{}{}, o.save(ctx, in.Operation, in.Change.BeforeHash, now)
+	return struct{}{}, a.object(in.ContainerRelease).begin(ctx, in.Operation, in.Change, func(s containerState) containerState {
+		s.Digest = running.Digest
+		return s
+	})
 }
 
 // RevertECSService lets the service deploy again what it was before the release. It does not wait for the tasks: see
@@ -225,7 +239,7 @@ func (a *ECSReleases) object(in ContainerRelease) object[containerState] {
 			if err != nil {
 				return nil, nil, err
 			}
-			return single(in.Service, containerState{definition, image}, "")
+			return single(in.Service, containerState{TaskDefinition: definition, Image: image}, "")
 		},
 		change: func(s containerState) (containerState, error) {
 			s.Image = in.Image

@@ -26,6 +26,12 @@ type Archive struct {
 	Version string `json:"version"`
 }
 
+// LambdaPlan asks for the plan of a release.
+type LambdaPlan struct {
+	Operation string `json:"operation"`
+	LambdaRelease
+}
+
 // LambdaPlanned is the planned change of an alias, and the code of $LATEST that it was planned on.
 type LambdaPlanned struct {
 	Change  plan.Change `json:"change"`
@@ -69,14 +75,14 @@ type aliasState struct {
 }
 
 // PlanLambdaRelease plans that the alias runs the code.
-func (a *Lambda) PlanLambdaRelease(ctx context.Context, in LambdaRelease) (LambdaPlanned, error) {
+func (a *Lambda) PlanLambdaRelease(ctx context.Context, in LambdaPlan) (LambdaPlanned, error) {
 	latest, err := a.configuration(ctx, in.Function, "")
 	if err != nil {
 		return LambdaPlanned{}, err
 	}
 	planned := LambdaPlanned{Latest: aws.ToString(latest.CodeSha256)}
 	title := fmt.Sprintf("Lambda 関数 %s: エイリアス %s を新しいコードの版へ切替", in.Function, in.Alias)
-	planned.Change, err = a.object(in, "").makePlan(ctx, title, func(parts map[string]aliasState) any {
+	planned.Change, err = a.object(in.LambdaRelease, "").planAgain(ctx, in.Operation, title, func(parts map[string]aliasState) any {
 		state := parts[in.Alias]
 		if state.Version != "" {
 			planned.Version = state.Version
@@ -152,7 +158,11 @@ func (a *Lambda) PointLambdaAlias(ctx context.Context, in LambdaChange) (struct{
 	if in.Version == "" {
 		return struct{}{}, fail(InvalidInput, "the alias %s of %s: the version is missing, publish it first", in.Alias, in.Function)
 	}
-	return struct{}{}, a.object(in.LambdaRelease, in.Version).apply(ctx, in.Operation, in.Change)
+	o := a.object(in.LambdaRelease, in.Version)
+	if err := o.begin(ctx, in.Operation, in.Change, as); err != nil {
+		return struct{}{}, err
+	}
+	return struct{}{}, o.apply(ctx, in.Operation, in.Change)
 }
 
 // RevertLambdaAlias lets the alias point where it did. $LATEST and the version stay: nobody calls them.

@@ -22,7 +22,7 @@ func (b *bench) webRelease(image string) (ContainerChange, PipelineRun) {
 	checked := must(b, b.set.ECR.CheckECRImage, ImageRef{"gzs/web", digest})
 	shape := must(b, b.set.CodePipeline.ReadCodePipeline, PipelineRef{Pipeline: "gzs-web", Repository: "gzs/web", Cluster: b.system.ECS.Cluster, Service: "gzs-web"})
 	in := ContainerRelease{ContainerRef{ServiceRef{b.system.ECS.Cluster, "gzs-web"}, "web"}, checked.Image}
-	change := must(b, b.set.ECSReleases.PlanECSRelease, in)
+	change := must(b, b.set.ECSReleases.PlanECSRelease, ContainerPlan{b.operation, in}).Change
 	return ContainerChange{b.operation, in, Ref(change)}, PipelineRun{Operation: b.operation, Pipeline: "gzs-web", Shape: shape, Digest: digest, Plan: "p1"}
 }
 
@@ -134,7 +134,7 @@ func (b *bench) indexRelease() LambdaChange {
 	b.t.Helper()
 	found := must(b, b.set.S3Releases.HashS3Build, BuildRef{b.system.Releases.Builds, sandbox.SeedCode})
 	in := LambdaRelease{"gzs-index", "live", found.SHA256, Archive{b.system.Releases.Builds, sandbox.SeedCode, found.Version}}
-	planned := must(b, b.set.Lambda.PlanLambdaRelease, in)
+	planned := must(b, b.set.Lambda.PlanLambdaRelease, LambdaPlan{b.operation, in})
 	require.Equal(b.t, "1", planned.Version)
 	return LambdaChange{Operation: b.operation, LambdaRelease: in, Latest: planned.Latest, Change: Ref(planned.Change)}
 }
@@ -177,7 +177,7 @@ func (b *bench) guideRelease() (StaticChange, plan.Change) {
 	in := StaticRelease{Bucket: "gzs-infra-static", Prefix: "guide/", Builds: b.system.Releases.Builds, Source: sandbox.SeedGuide, Files: map[string]string{
 		"index.html": "d6c7cc6b82a99b39cd59dc1c9a6a2c70a7ea3e8a5c17b6200b4caf066ef2dfef", "faq.html": "41777b2e73c43e1fa099ae4ec0ff6a8c88f85c344dcdcb2557107de7ec76f57e",
 	}}
-	change := must(b, b.set.S3Releases.PlanS3Static, in)
+	change := must(b, b.set.S3Releases.PlanS3Static, StaticPlan{b.operation, in})
 	return StaticChange{b.operation, in, Ref(change)}, change
 }
 
@@ -206,13 +206,13 @@ func TestWhatWasBuiltAnewIsNotReleased(t *testing.T) {
 	b := newBench(t)
 	in, _ := b.guideRelease()
 	in.Files["index.html"] = strings.Repeat("0", 64)
-	_, err := try(b, b.set.S3Releases.PlanS3Static, in.StaticRelease)
+	_, err := try(b, b.set.S3Releases.PlanS3Static, StaticPlan{b.operation, in.StaticRelease})
 	requireType(t, err, InvalidInput)
 	in.Files = map[string]string{"none.html": strings.Repeat("0", 64)}
-	_, err = try(b, b.set.S3Releases.PlanS3Static, in.StaticRelease)
+	_, err = try(b, b.set.S3Releases.PlanS3Static, StaticPlan{b.operation, in.StaticRelease})
 	requireType(t, err, NotFound)
 	in.Bucket = b.system.Repairs.Bucket
-	_, err = try(b, b.set.S3Releases.PlanS3Static, in.StaticRelease)
+	_, err = try(b, b.set.S3Releases.PlanS3Static, StaticPlan{b.operation, in.StaticRelease})
 	require.ErrorContains(t, err, "keeps no versions")
 }
 

@@ -30,6 +30,12 @@ type StaticRelease struct {
 	Files  map[string]string `json:"files"`  // path → SHA-256 in hex
 }
 
+// StaticPlan asks for the plan of a release.
+type StaticPlan struct {
+	Operation string `json:"operation"`
+	StaticRelease
+}
+
 // StaticChange puts planned files in place, or brings back what was there.
 type StaticChange struct {
 	Operation string `json:"operation"`
@@ -98,17 +104,17 @@ type staticFile struct {
 }
 
 // PlanS3Static plans the files. What lies in the bucket of builds must be what the input says.
-func (a *S3Releases) PlanS3Static(ctx context.Context, in StaticRelease) (plan.Change, error) {
+func (a *S3Releases) PlanS3Static(ctx context.Context, in StaticPlan) (plan.Change, error) {
 	if err := a.versioned(ctx, in.Bucket); err != nil {
 		return plan.Change{}, err
 	}
 	for _, path := range slices.Sorted(maps.Keys(in.Files)) {
-		if _, err := a.built(ctx, in, path); err != nil {
+		if _, err := a.built(ctx, in.StaticRelease, path); err != nil {
 			return plan.Change{}, err
 		}
 	}
 	title := fmt.Sprintf("S3 %s/%s: 静的コンテンツ %d 件を配置", in.Bucket, in.Prefix, len(in.Files))
-	return a.object(in).makePlan(ctx, title, func(parts map[string]staticFile) any {
+	return a.object(in.StaticRelease).planAgain(ctx, in.Operation, title, func(parts map[string]staticFile) any {
 		shown := map[string]string{}
 		for path, f := range parts {
 			if f.Exists {
@@ -121,7 +127,11 @@ func (a *S3Releases) PlanS3Static(ctx context.Context, in StaticRelease) (plan.C
 
 // PutS3Static puts the files in place, each as a new version.
 func (a *S3Releases) PutS3Static(ctx context.Context, in StaticChange) (struct{}, error) {
-	return struct{}{}, a.object(in.StaticRelease).apply(ctx, in.Operation, in.Change)
+	o := a.object(in.StaticRelease)
+	if err := o.begin(ctx, in.Operation, in.Change, as); err != nil {
+		return struct{}{}, err
+	}
+	return struct{}{}, o.apply(ctx, in.Operation, in.Change)
 }
 
 // RevertS3Static brings the content of the earlier versions back, as new versions, and hides files that were not there.

@@ -117,3 +117,24 @@ func TestAReleaseThatIsGivenUpBeforeItsApprovalStopsThePipeline(t *testing.T) {
 		})
 	}
 }
+
+// A run that is reset to its start finds what it has released itself. It does nothing twice, asks again, and still knows the way back.
+func TestAReleaseThatIsResetKeepsItsWayBack(t *testing.T) {
+	t.Parallel()
+	w := releases(t, func(s *system.System) { s.Releases.Watch.Duration = system.Duration(time.Hour) })
+	r := w.begin("Release", wanted(t, sandbox.ImageNext))
+	first := r.asks("approval", "release")
+	r.answer(first, runbook.Approve, "sato")
+	r.asks("watch", "watch")
+	r.reset(started)
+	again := r.asks("approval", "release")
+	require.NotEqual(t, first.RunID, again.RunID)
+	for i, change := range again.Plan.Changes {
+		require.Equal(t, first.Plan.Changes[i].BeforeHash, change.BeforeHash, change.Resource)
+	}
+	r.answer(again, runbook.Approve, "suzuki")
+	r.answer(r.asks("watch", "watch"), runbook.Rollback, "kato")
+	r.ends(runbook.ErrRolledBack)
+	require.Equal(t, slices.Concat(broughtIn, takenBack), w.made())
+	w.isReleased(false)
+}

@@ -47,15 +47,13 @@ func (c *container) plan(ctx workflow.Context) ([]plan.Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	running, err := runbook.Call(ctx, runbook.Read, ecsReleases.ReadECSRunning, c.ref())
+	planned, err := runbook.Call(ctx, runbook.Read, ecsReleases.PlanECSRelease, activities.ContainerPlan{
+		Operation: c.of.Operation(), ContainerRelease: c.service().ContainerRelease,
+	})
 	if err != nil {
 		return nil, err
 	}
-	c.before, c.result.Before = running.Digest, running.Digest
-	c.change, err = runbook.Call(ctx, runbook.Read, ecsReleases.PlanECSRelease, c.service().ContainerRelease)
-	if err != nil {
-		return nil, err
-	}
+	c.change, c.before, c.result.Before = planned.Change, planned.Before, planned.Before
 	scanned := map[string]any{"image": checked.Image, "findings": checked.Counts, "excepted": checked.Excepted}
 	scan, err := plan.NewChange("ecr:"+c.on.Repository, "ECR 脆弱性検査: "+c.on.Repository, nil, scanned, nil, scanned)
 	if err != nil {
@@ -135,7 +133,7 @@ func (f *function) plan(ctx workflow.Context) ([]plan.Change, error) {
 		Function: f.on.Function, Alias: f.on.Alias, CodeSHA256: f.in.CodeSHA256,
 		Code: activities.Archive{Bucket: f.of.on.Builds, Key: f.in.Object, Version: found.Version},
 	}
-	f.planned, err = runbook.Call(ctx, runbook.Read, lambdas.PlanLambdaRelease, f.release)
+	f.planned, err = runbook.Call(ctx, runbook.Read, lambdas.PlanLambdaRelease, activities.LambdaPlan{Operation: f.of.Operation(), LambdaRelease: f.release})
 	f.result.Before = f.planned.Version
 	return []plan.Change{f.planned.Change}, err
 }
@@ -200,7 +198,7 @@ func (s *static) target() activities.StaticChange {
 
 // plan compares the files that were built with the manifest, and reads what is there.
 func (s *static) plan(ctx workflow.Context) (changes []plan.Change, err error) {
-	s.change, err = runbook.Call(ctx, runbook.Read, s3Releases.PlanS3Static, s.release())
+	s.change, err = runbook.Call(ctx, runbook.Read, s3Releases.PlanS3Static, activities.StaticPlan{Operation: s.of.Operation(), StaticRelease: s.release()})
 	return []plan.Change{s.change}, err
 }
 
