@@ -261,6 +261,18 @@ func (o object[T]) readBack(ctx context.Context, ref ChangeRef, want string) err
 	return o.drifted(ctx, ref, now)
 }
 
+// stays makes sure that the object is as planned after the change. It changes nothing.
+func (o object[T]) stays(ctx context.Context, operation string, ref ChangeRef) error {
+	if err := o.check(operation, ref); err != nil {
+		return err
+	}
+	now, _, hash, err := o.readUntil(ctx, ref.AfterHash)
+	if err == nil && hash != ref.AfterHash {
+		err = o.drifted(ctx, ref, now)
+	}
+	return err
+}
+
 // drifted says how the object differs from what it was planned from.
 func (o object[T]) drifted(ctx context.Context, ref ChangeRef, now map[string]T) error {
 	names := slices.Sorted(maps.Keys(now))

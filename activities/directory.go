@@ -159,6 +159,19 @@ func (a *Directory) ResolveDataSupport(_ context.Context, in load.SupportRequest
 	return target, nil
 }
 
+// ResolveRelease finds the parts, people and limits of a release, or refuses it (Refused) with the reason.
+func (a *Directory) ResolveRelease(_ context.Context, in system.ReleaseRequest) (system.ReleaseTarget, error) {
+	s, err := describe(a.system)
+	if err != nil {
+		return system.ReleaseTarget{}, err
+	}
+	target, err := s.ResolveRelease(in)
+	if err != nil {
+		return system.ReleaseTarget{}, fail(Refused, "%v", err)
+	}
+	return target, nil
+}
+
 // ResolveRepair finds the template of a repair and checks the request against it, or refuses it (Refused) with the reason.
 func (a *Directory) ResolveRepair(_ context.Context, in repair.Request) (repair.Target, error) {
 	s, err := describe(a.system)

@@ -37,6 +37,8 @@ var mailNeeds = map[string][]string{
 	"support-returned":    {"title", "error", "until", "runId"},
 	"support-done":        {"title", "detail", "runId"},
 	"support-ended":       {"title", "error", "runId"},
+	"release-done":        {"title", "detail", "runId"},
+	"release-rolled-back": {"title", "error", "detail", "runId"},
 	"window-decision":     {"title", "end", "until", "runId"},
 	"window-overrun":      {"title", "end", "until", "runId"},
 }

@@ -69,6 +69,8 @@ type Set struct {
 	Settings   *Settings
 	Directory  *Directory
 	Runs       *Runs
+
+	Releases
 }
 
 // New connects the activities with the outside. It calls nothing yet.
@@ -107,6 +109,8 @@ func New(d Deps) (Set, error) {
 		}},
 		Directory: &Directory{system: d.System, calendar: d.Calendar, operated: d.Operated, now: time.Now},
 		Runs:      newRuns(),
+
+		Releases: newReleases(d, cfg, changes, objects),
 	}, nil
 }
 
@@ -131,6 +135,7 @@ func withoutRetries(cfg aws.Config) aws.Config {
 // Register registers every activity under its method's name.
 func (s Set) Register(r worker.ActivityRegistry) {
 	s.RegisterLoads(r)
+	s.registerReleases(r)
 	for _, activity := range []any{
 		s.CloudFront.PlanCloudFrontMaintenance,
 		s.CloudFront.ApplyCloudFrontMaintenance,

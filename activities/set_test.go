@@ -19,9 +19,11 @@ func TestEveryActivityIsRegisteredUnderItsOwnName(t *testing.T) {
 	registry := &counting{}
 	b.set.Register(registry)
 	methods := []string{}
-	for set, i := reflect.ValueOf(b.set), 0; i < set.NumField(); i++ {
-		for j := range set.Field(i).NumMethod() {
-			methods = append(methods, set.Field(i).Type().Method(j).Name)
+	for _, set := range []reflect.Value{reflect.ValueOf(b.set), reflect.ValueOf(b.set.Releases)} {
+		for i := range set.NumField() {
+			for j := range set.Field(i).NumMethod() {
+				methods = append(methods, set.Field(i).Type().Method(j).Name)
+			}
 		}
 	}
 	assert.Equal(t, len(methods), registry.count, "every exported method is an activity: %s", strings.Join(methods, ", "))

@@ -39,6 +39,7 @@ func All() []Runbook {
 		{Spec: dataLoad, Example: "examples/data-load.json", Check: checkDataLoad, Workflow: DataLoad},
 		{Spec: dataRepair, Example: "examples/data-repair.json", Check: checkDataRepair, Workflow: DataRepair},
 		{Spec: settingChange, Example: "examples/setting-change.json", Check: checkSettingChange, Workflow: SettingChange},
+		{Spec: release, Example: "examples/release.json", Check: checkRelease, Workflow: Release},
 		{Spec: dataSupport, Example: "examples/data-support.json", Check: checkDataSupport, Workflow: DataSupport},
 	}
 }
@@ -81,6 +82,15 @@ func checkPlannedOutage(raw []byte, sys *system.System, cal *calendar.Calendar, 
 		return fmt.Errorf("window.end: %w", err)
 	}
 	_, err = sys.ResolveOutage(in.request(start, end), cal, now)
+	return err
+}
+
+func checkRelease(raw []byte, sys *system.System, _ *calendar.Calendar, now time.Time) error {
+	var in ReleaseInput
+	if err := decode(raw, &in); err != nil {
+		return err
+	}
+	_, err := sys.ResolveRelease(in.request(now))
 	return err
 }
 

@@ -66,6 +66,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		"SettingChange.approve", "SettingChange.refused-then-reject", "SettingChange.old-value-differs", "SettingChange.pre-approved", "SettingChange.window",
 		"SettingChange.rollback", "SettingChange.not-compliant", "SettingChange.emergency-late", "SettingChange.emergency-rejected",
 		"SettingChange.emergency-never-approved",
+		"Release.approve", "Release.reject", "Release.expire", "Release.findings", "Release.exception", "Release.digest-differs", "Release.watch-fails", "Release.rollback-by-person",
 	} {
 		require.True(t, paths[path], "no history of the path %q", path)
 	}

@@ -20,6 +20,7 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 
 	"tejun/internal/sandbox"
+	"tejun/internal/system"
 	"tejun/worker/devstack"
 	"tejun/worker/devstack/scene"
 	"tejun/worker/serve"
@@ -57,7 +58,7 @@ func record(out, version string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	system, err := scene.SystemFile()
+	file, err := scene.SystemFile()
 	if err != nil {
 		return err
 	}
@@ -67,7 +68,7 @@ func record(out, version string) (err error) {
 		return err
 	}
 	stack, err := devstack.Start(ctx, devstack.Options{
-		Dir: dir, SystemFile: system, TimeScale: 0, Tests: true, Logger: quiet, Change: described, Worker: program,
+		Dir: dir, SystemFile: file, TimeScale: 0, Tests: true, Logger: quiet, Change: describedForTakes, Worker: program,
 	})
 	if err != nil {
 		return err
@@ -91,7 +92,7 @@ func record(out, version string) (err error) {
 		takes   []take
 	}{
 		{"Backup", backup}, {"PlannedOutage", plannedOutage}, {"DataLoad", slices.Concat(dataLoad, dataLoadTasks)}, {"DataRepair", dataRepair},
-		{"DataArrival", dataArrival}, {"DataSupport", dataSupport}, {"SettingChange", settingChange},
+		{"DataArrival", dataArrival}, {"DataSupport", dataSupport}, {"SettingChange", settingChange}, {"Release", releases},
 	} {
 		for _, t := range show.takes {
 			path := filepath.Join(out, show.runbook+"."+t.name+"."+version+".json")
@@ -101,6 +102,12 @@ func record(out, version string) (err error) {
 		}
 	}
 	return nil
+}
+
+// describedForTakes is the example with times that a take can wait for.
+func describedForTakes(s *system.System) {
+	described(s)
+	quickReleases(s)
 }
 
 // one plays a take and writes its history, unless there is one.

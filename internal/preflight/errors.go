@@ -27,6 +27,8 @@ func (c *checker) failed(err error, area, resource, action string) {
 
 func isMissing(code string) bool {
 	switch code {
+	case "PipelineNotFoundException", "RepositoryNotFoundException":
+		return true
 	case "NoSuchDistribution", "NoSuchBucket", "NotFound", "WAFNonexistentItemException", "ClusterNotFoundException",
 		"ServiceNotFoundException", "DBClusterNotFoundFault", "ResourceNotFoundException", "NotFoundException",
 		"NoSuchEntity", "NoSuchEntityException", "ParameterNotFound", "NoSuchConfigRuleException":

@@ -64,6 +64,7 @@ func needed(sys *system.System, passedRoles []string) []grant {
 		{[]string{"iam:PassRole"}, passedRoles},
 	}, databaseGrants(sys)...)
 	grants = append(grants, settingGrants(sys)...)
+	grants = append(grants, releaseGrants(sys)...)
 	return append(grants, taskGrants(sys)...)
 }
 

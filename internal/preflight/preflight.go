@@ -97,6 +97,7 @@ func Run(ctx context.Context, cfg aws.Config, sys *system.System, data *operated
 	c.alarms(ctx)
 	c.jobs(ctx)
 	c.settings(ctx)
+	c.releases(ctx)
 	c.mail(ctx)
 	datasets := c.loads(ctx)
 	c.tables(ctx, datasets)

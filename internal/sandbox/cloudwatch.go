@@ -25,6 +25,7 @@ type AlarmVersion struct{ Updated time.Time }
 func cloudwatchOperations() map[string]operation {
 	return byName(
 		putMetricAlarmOperation(),
+		handle(reads, "MetricDataQueries StartTime EndTime ScanBy MaxDatapoints NextToken", func(*cloudwatch.GetMetricDataInput) about { return about{} }, getMetricData),
 		handle(reads, "AlarmNames AlarmNamePrefix AlarmTypes ActionPrefix StateValue MaxRecords NextToken", func(in *cloudwatch.DescribeAlarmsInput) about {
 			return about{alarmKey(in.AlarmNames...), ""}
 		}, describeAlarms),

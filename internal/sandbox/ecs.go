@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -46,9 +45,9 @@ type Service struct {
 type ServiceVersion struct {
 	From     int32
 	Changed  time.Time
-	Deployed int // counts deployments
-
-	Limited *time.Time `json:",omitempty"` // when the limits of deployments were changed last
+	Deployed int        // counts deployments
+	Limited  *time.Time `json:",omitempty"` // when the limits of deployments were changed last
+	Rollout  *Rollout   `json:",omitempty"` // under way, or failed and not looked at since
 }
 
 func ecsOperations() map[string]operation {
@@ -132,7 +131,7 @@ func describeServices(c *call, in *ecs.DescribeServicesInput) (*ecs.DescribeServ
 	}
 	out := &ecs.DescribeServicesOutput{}
 	for _, name := range in.Services {
-		s, ok, err := get[Service](c, serviceKey(in.Cluster, &name))
+		s, ok, err := c.service(serviceKey(in.Cluster, &name))
 		if err != nil {
 			return nil, err
 		}
@@ -163,20 +162,19 @@ func (c *call) running(s Service) (int32, error) {
 func (c *call) showService(cl cluster, s Service) (types.Service, error) {
 	running, err := c.running(s)
 	pending := max(0, s.Desired-running)
-	rollout, event := types.DeploymentRolloutStateCompleted, "(service "+s.Name+") has reached a steady state."
-	if running != s.Desired {
-		rollout, event = types.DeploymentRolloutStateInProgress, fmt.Sprintf("(service %s) is moving to %d tasks.", s.Name, s.Desired)
+	event := "(service " + s.Name + ") has reached a steady state."
+	if running != s.Desired || s.Version.Rollout != nil {
+		event = fmt.Sprintf("(service %s) is moving to %d tasks of %s.", s.Name, s.Desired, lastPart(s.TaskDefinition))
 	}
-	id := fmt.Sprintf("ecs-svc/%019d", s.Version.Deployed)
+	if err != nil {
+		return types.Service{}, err
+	}
+	deployments, err := c.showDeployments(s, running, pending)
 	return types.Service{
 		ServiceName: ptr(s.Name), ServiceArn: ptr(s.ARN), ClusterArn: ptr(cl.ARN), Status: ptr("ACTIVE"), TaskDefinition: ptr(s.TaskDefinition),
 		DesiredCount: s.Desired, RunningCount: running, PendingCount: pending, LaunchType: types.LaunchTypeFargate,
-		SchedulingStrategy: types.SchedulingStrategyReplica, CreatedAt: ptr(s.Created), DeploymentConfiguration: s.limits(),
-		Deployments: []types.Deployment{{
-			Id: ptr(id), Status: ptr("PRIMARY"), TaskDefinition: ptr(s.TaskDefinition), DesiredCount: s.Desired, RunningCount: running, PendingCount: pending,
-			RolloutState: rollout, CreatedAt: ptr(s.Created), UpdatedAt: ptr(s.Version.Changed), LaunchType: types.LaunchTypeFargate,
-		}},
-		Events: []types.ServiceEvent{{Id: ptr(id), CreatedAt: ptr(s.Version.Changed), Message: ptr(event)}},
+		SchedulingStrategy: types.SchedulingStrategyReplica, CreatedAt: ptr(s.Created), DeploymentConfiguration: s.limits(), Deployments: deployments,
+		Events: []types.ServiceEvent{{Id: ptr(fmt.Sprintf("ecs-svc/%019d", s.Version.Deployed)), CreatedAt: ptr(s.Version.Changed), Message: ptr(event)}},
 	}, err
 }
 
@@ -186,7 +184,7 @@ func updateService(c *call, in *ecs.UpdateServiceInput) (*ecs.UpdateServiceOutpu
 	if err != nil {
 		return nil, err
 	}
-	s, ok, err := get[Service](c, serviceKey(in.Cluster, in.Service))
+	s, ok, err := c.service(serviceKey(in.Cluster, in.Service))
 	if err != nil {
 		return nil, err
 	}
@@ -194,9 +192,17 @@ func updateService(c *call, in *ecs.UpdateServiceInput) (*ecs.UpdateServiceOutpu
 		return nil, fail(http.StatusBadRequest, &types.ServiceNotFoundException{Message: ptr("Service not found.")})
 	}
 	changed := in.ForceNewDeployment
-	if definition := val(in.TaskDefinition); definition != "" && definition != s.TaskDefinition {
-		if !slices.Contains([]string{lastPart(s.TaskDefinition), s.TaskDefinition}, definition) {
-			return nil, fail(http.StatusBadRequest, generic("SandboxNotModelled", "the sandbox has no task definition "+definition+": services keep "+s.TaskDefinition))
+	var other *definition
+	if name := val(in.TaskDefinition); name != "" && name != lastPart(s.TaskDefinition) && name != s.TaskDefinition {
+		d, known, err := c.definition(&name)
+		if err != nil {
+			return nil, err
+		}
+		if !known {
+			return nil, fail(http.StatusBadRequest, &types.ClientException{Message: ptr("TaskDefinition not found.")})
+		}
+		if d.ARN != s.TaskDefinition {
+			other = &d
 		}
 	}
 	running, err := c.running(s)
@@ -214,13 +220,21 @@ func updateService(c *call, in *ecs.UpdateServiceInput) (*ecs.UpdateServiceOutpu
 		return nil, err
 	}
 	if changed {
-		s.Version = ServiceVersion{From: running, Changed: c.at, Deployed: s.Version.Deployed + 1, Limited: s.Version.Limited}
+		s.Version = ServiceVersion{From: running, Changed: c.at, Deployed: s.Version.Deployed + 1, Limited: s.Version.Limited, Rollout: s.Version.Rollout}
 	}
 	if limited {
 		s.Version.Limited = ptr(c.at)
 	}
 	if changed || limited {
 		if err := c.put(serviceKey(in.Cluster, in.Service), s); err != nil {
+			return nil, err
+		}
+	}
+	if other != nil {
+		if err := c.deploy(serviceKey(in.Cluster, in.Service), s, *other); err != nil {
+			return nil, err
+		}
+		if s, _, err = c.service(serviceKey(in.Cluster, in.Service)); err != nil {
 			return nil, err
 		}
 	}

@@ -17,13 +17,14 @@ const (
 	taskTokenKind  = "sandbox:ecs-token" //nolint:gosec // an idempotency token, no credential
 )
 
-// definition is a family of task definitions; the sandbox knows its latest revision alone.
+// definition is a revision of a task definition with one container.
 type definition struct {
 	Family        string
 	Revision      int
 	ARN           string // with the revision
 	Region        string
 	Container     string
+	Image         string `json:",omitempty"` // "" in those of loads, whose image nobody asks for
 	TaskRole      string
 	ExecutionRole string
 }
@@ -37,6 +38,11 @@ type usedToken struct {
 // definition finds what a family, family:revision or ARN names.
 func (c *call) definition(name *string) (definition, bool, error) {
 	family, revision, _ := strings.Cut(lastPart(val(name)), ":")
+	if n, err := strconv.Atoi(revision); err == nil {
+		if d, ok, err := get[definition](c, revisionKey(family, n)); err != nil || ok {
+			return d, ok && d.Region == c.region, err
+		}
+	}
 	d, ok, err := get[definition](c, definitionKind+"/"+family)
 	return d, ok && d.Region == c.region && (revision == "" || revision == strconv.Itoa(d.Revision)), err
 }
@@ -54,7 +60,7 @@ func describeTaskDefinition(c *call, in *ecs.DescribeTaskDefinitionInput) (*ecs.
 		NetworkMode: types.NetworkModeAwsvpc, RequiresCompatibilities: []types.Compatibility{types.CompatibilityFargate},
 		Compatibilities: []types.Compatibility{types.CompatibilityEc2, types.CompatibilityFargate}, Cpu: ptr("1024"), Memory: ptr("2048"),
 		TaskRoleArn: ptr(d.TaskRole), ExecutionRoleArn: ptr(d.ExecutionRole),
-		ContainerDefinitions: []types.ContainerDefinition{{Name: ptr(d.Container), Image: ptr("tejun"), Essential: ptr(true)}},
+		ContainerDefinitions: []types.ContainerDefinition{{Name: ptr(d.Container), Image: ptr(orElse(d.Image, "tejun")), Essential: ptr(true)}},
 	}}, nil
 }
 

@@ -59,8 +59,8 @@ func ecsTaskOperations() []operation {
 			}
 			return about{taskKey(in.Cluster, &in.Tasks[0]), ""}
 		}, describeTasks),
-		// AWS takes no other filter beside StartedBy. Without any filter it would list the tasks of services too.
-		handle(reads, "Cluster StartedBy MaxResults NextToken", func(*ecs.ListTasksInput) about { return about{} }, listTasks),
+		// AWS takes no other filter beside StartedBy.
+		handle(reads, "Cluster ServiceName StartedBy MaxResults NextToken", func(*ecs.ListTasksInput) about { return about{} }, listTasks),
 		handle(reads, "TaskDefinition Include", func(in *ecs.DescribeTaskDefinitionInput) about {
 			return about{definitionKind + "/" + lastPart(val(in.TaskDefinition)), ""}
 		}, describeTaskDefinition),
@@ -146,6 +146,12 @@ func describeTasks(c *call, in *ecs.DescribeTasksInput) (*ecs.DescribeTasksOutpu
 			return nil, err
 		}
 		if !ok {
+			if shown, runs, err := c.serviceTask(cl, lastPart(name)); err != nil {
+				return nil, err
+			} else if runs {
+				out.Tasks = append(out.Tasks, shown)
+				continue
+			}
 			out.Failures = append(out.Failures, types.Failure{Arn: ptr(c.missingARN("task/" + cl.Name + "/" + lastPart(name))), Reason: ptr("MISSING")})
 			continue
 		}
@@ -164,8 +170,23 @@ func listTasks(c *call, in *ecs.ListTasksInput) (*ecs.ListTasksOutput, error) {
 	if err != nil {
 		return nil, err
 	}
+	if service := in.ServiceName; service != nil {
+		if in.StartedBy != nil {
+			return nil, invalidECS("cannot specify startedBy with other filters.")
+		}
+		tasks, err := c.tasksOf(cl, service)
+		if err != nil {
+			return nil, err
+		}
+		var found []string
+		for _, t := range tasks {
+			found = append(found, val(t.TaskArn))
+		}
+		items, next, err := page(found, val(in.NextToken), int(val(in.MaxResults)), 100, invalidECS)
+		return &ecs.ListTasksOutput{TaskArns: items, NextToken: ptrUnlessEmpty(next)}, err
+	}
 	if val(in.StartedBy) == "" {
-		return nil, fail(http.StatusBadRequest, generic("SandboxNotModelled", "the sandbox has no tasks of services: list tasks by StartedBy"))
+		return nil, fail(http.StatusBadRequest, generic("SandboxNotModelled", "the sandbox lists tasks by ServiceName or by StartedBy"))
 	}
 	all, err := listUnder[Task](c, taskKind, cl.Name+"/")
 	if err != nil {

@@ -46,8 +46,10 @@ func throttled(service string) error {
 		return fail(http.StatusTooManyRequests, &scheduler.ThrottlingException{Message: ptr(words)})
 	case "sesv2":
 		return fail(http.StatusTooManyRequests, &sesv2.TooManyRequestsException{Message: ptr(words)})
-	case "ecs", "wafv2", "cloudwatch logs", "config service", "ssm":
+	case "ecs", "wafv2", "cloudwatch logs", "config service", "ssm", "ecr", "codepipeline":
 		return fail(http.StatusBadRequest, generic("ThrottlingException", words))
+	case "lambda":
+		return fail(http.StatusTooManyRequests, generic("TooManyRequestsException", words))
 	}
 	return fail(http.StatusBadRequest, generic("Throttling", words))
 }
@@ -71,6 +73,10 @@ func internalError(service string) error {
 		return fail(http.StatusInternalServerError, &wafv2.WAFInternalErrorException{Message: ptr(words)})
 	case "s3", "cloudfront":
 		code = "InternalError"
+	case "ecr":
+		code = "ServerException"
+	case "lambda":
+		code = "ServiceException"
 	}
 	return fail(http.StatusInternalServerError, &smithy.GenericAPIError{Code: code, Message: words, Fault: smithy.FaultServer})
 }
@@ -83,9 +89,9 @@ func denied(service, operation, caller string) error {
 		return fail(http.StatusForbidden, &cloudfront.AccessDenied{Message: ptr(words)})
 	case "ecs":
 		return fail(http.StatusBadRequest, &ecs.AccessDeniedException{Message: ptr(words)})
-	case "wafv2", "cloudwatch logs", "config service", "ssm":
+	case "wafv2", "cloudwatch logs", "config service", "ssm", "ecr", "codepipeline":
 		return fail(http.StatusBadRequest, generic("AccessDeniedException", words))
-	case "scheduler", "sesv2":
+	case "scheduler", "sesv2", "lambda":
 		return fail(http.StatusForbidden, generic("AccessDeniedException", words))
 	}
 	return fail(http.StatusForbidden, generic("AccessDenied", words))

@@ -40,6 +40,11 @@ func example() *system.System {
 			{Name: "nightly", Group: "default", Schedule: "gzs-nightly", Cron: "cron(0 2 * * ? *)", Target: "arn:aws:ecs:ap-northeast-1:123456789012:cluster/gzs"},
 			{Name: "hourly", Group: "jobs", Schedule: "gzs-hourly", Cron: "cron(15 * * * ? *)", Target: "arn:aws:lambda:ap-northeast-1:123456789012:function:index"},
 		},
+		Releases: system.Releases{Builds: "gzs-builds", Parts: []system.ReleasePart{
+			{Name: "web", Container: &system.ContainerPart{Pipeline: "gzs-web", Service: "web", Container: "web", Repository: "gzs/web"}},
+			{Name: "index", Lambda: &system.LambdaPart{Function: "gzs-index", Alias: "live"}},
+			{Name: "guide", Static: &system.StaticPart{Bucket: "gzs-static", Prefix: "guide/"}},
+		}, Watch: system.ReleaseWatch{ErrorRate: system.ErrorRate{Namespace: "AWS/ApplicationELB", Errors: "5XX", Requests: "RequestCount"}}},
 		Mail: system.Mail{From: "運用窓口 <unyo@example.jp>", ConfigurationSet: "gzs"},
 	}
 }

@@ -23,8 +23,9 @@ const (
 )
 
 type bucket struct {
-	Name   string
-	Region string
+	Name      string
+	Region    string
+	Versioned bool `json:",omitempty"`
 }
 
 // Object is an S3 object.
@@ -43,14 +44,21 @@ type Object struct {
 }
 
 // ObjectVersion is what moves with every write.
-type ObjectVersion struct{ Modified time.Time }
+type ObjectVersion struct {
+	Modified time.Time
+	ID       string `json:",omitempty"` // in a versioned bucket
+}
 
 func s3Operations() map[string]operation {
-	const condition = "Bucket Key ExpectedBucketOwner ChecksumMode IfMatch IfNoneMatch"
+	const condition = "Bucket Key VersionId ExpectedBucketOwner ChecksumMode IfMatch IfNoneMatch"
 	return byName(
 		handle(reads, "Bucket ExpectedBucketOwner", func(in *s3.HeadBucketInput) about { return about{bucketKind + "/" + val(in.Bucket), ""} }, headBucket),
 		handle(reads, condition, func(in *s3.HeadObjectInput) about { return about{objectKey(in.Bucket, in.Key), ""} }, headObject),
 		handle(reads, condition+" Range", func(in *s3.GetObjectInput) about { return about{objectKey(in.Bucket, in.Key), ""} }, getObject),
+		handle(reads, "Bucket ExpectedBucketOwner", func(in *s3.GetBucketVersioningInput) about { return about{bucketKind + "/" + val(in.Bucket), ""} }, getBucketVersioning),
+		handle(reads, "Bucket ExpectedBucketOwner Prefix MaxKeys KeyMarker", func(in *s3.ListObjectVersionsInput) about {
+			return about{bucketKind + "/" + val(in.Bucket), ""}
+		}, listObjectVersions),
 		handle(reads, "Bucket ExpectedBucketOwner Prefix Delimiter MaxKeys ContinuationToken StartAfter", func(in *s3.ListObjectsV2Input) about {
 			return about{bucketKind + "/" + val(in.Bucket), ""}
 		}, listObjects),
@@ -155,6 +163,15 @@ func (c *call) object(bucket, key, owner *string) (Object, bool, error) {
 	return get[Object](c, objectKey(bucket, key))
 }
 
+// readable is the object, or the version of it that is asked for.
+func (c *call) readable(bucket, key, version, owner *string) (Object, bool, error) {
+	o, ok, err := c.object(bucket, key, owner)
+	if err == nil && version != nil {
+		return c.objectVersion(bucket, key, version)
+	}
+	return o, ok, err
+}
+
 func sameETag(condition, etag string) bool {
 	return condition == "*" || strings.Trim(condition, `"`) == strings.Trim(etag, `"`)
 }
@@ -174,7 +191,7 @@ func preconditionFailed() error {
 }
 
 func headObject(c *call, in *s3.HeadObjectInput) (*s3.HeadObjectOutput, error) {
-	o, ok, err := c.object(in.Bucket, in.Key, in.ExpectedBucketOwner)
+	o, ok, err := c.readable(in.Bucket, in.Key, in.VersionId, in.ExpectedBucketOwner)
 	if isCode(err, "NoSuchBucket") || err == nil && !ok {
 		err = fail(http.StatusNotFound, &types.NotFound{Message: ptr("Not Found")})
 	}
@@ -188,12 +205,12 @@ func headObject(c *call, in *s3.HeadObjectInput) (*s3.HeadObjectOutput, error) {
 		ETag: ptr(o.ETag), ContentLength: ptr(int64(len(o.Body))), ContentType: ptr(o.ContentType), LastModified: ptr(o.Version.Modified),
 		CacheControl: ptrUnlessEmpty(o.CacheControl), ContentDisposition: ptrUnlessEmpty(o.ContentDisposition),
 		ContentEncoding: ptrUnlessEmpty(o.ContentEncoding), ContentLanguage: ptrUnlessEmpty(o.ContentLanguage),
-		Metadata: o.Metadata, AcceptRanges: ptr("bytes"), ServerSideEncryption: types.ServerSideEncryptionAes256,
+		Metadata: o.Metadata, AcceptRanges: ptr("bytes"), ServerSideEncryption: types.ServerSideEncryptionAes256, VersionId: ptrUnlessEmpty(o.Version.ID),
 	}, nil
 }
 
 func getObject(c *call, in *s3.GetObjectInput) (*s3.GetObjectOutput, error) {
-	o, ok, err := c.object(in.Bucket, in.Key, in.ExpectedBucketOwner)
+	o, ok, err := c.readable(in.Bucket, in.Key, in.VersionId, in.ExpectedBucketOwner)
 	if err == nil && !ok {
 		err = fail(http.StatusNotFound, &types.NoSuchKey{Message: ptr("The specified key does not exist.")})
 	}
@@ -212,7 +229,7 @@ func getObject(c *call, in *s3.GetObjectInput) (*s3.GetObjectOutput, error) {
 		ETag: ptr(o.ETag), ContentLength: ptr(int64(len(body))), ContentType: ptr(o.ContentType), LastModified: ptr(o.Version.Modified),
 		CacheControl: ptrUnlessEmpty(o.CacheControl), ContentDisposition: ptrUnlessEmpty(o.ContentDisposition),
 		ContentEncoding: ptrUnlessEmpty(o.ContentEncoding), ContentLanguage: ptrUnlessEmpty(o.ContentLanguage),
-		Metadata: o.Metadata, AcceptRanges: ptr("bytes"), ServerSideEncryption: types.ServerSideEncryptionAes256,
+		Metadata: o.Metadata, AcceptRanges: ptr("bytes"), ServerSideEncryption: types.ServerSideEncryptionAes256, VersionId: ptrUnlessEmpty(o.Version.ID),
 	}, nil
 }
 
@@ -255,12 +272,12 @@ func putObject(c *call, in *s3.PutObjectInput) (*s3.PutObjectOutput, error) {
 		Bucket: val(in.Bucket), Key: val(in.Key), Body: body, ContentType: orElse(val(in.ContentType), "application/octet-stream"),
 		CacheControl: val(in.CacheControl), ContentDisposition: val(in.ContentDisposition),
 		ContentEncoding: val(in.ContentEncoding), ContentLanguage: val(in.ContentLanguage),
-		Metadata: metadata, ETag: `"` + hex.EncodeToString(sum[:]) + `"`, Version: ObjectVersion{c.at},
+		Metadata: metadata, ETag: `"` + hex.EncodeToString(sum[:]) + `"`, Version: ObjectVersion{Modified: c.at},
 	}
-	if err := c.put(objectKey(in.Bucket, in.Key), o); err != nil {
+	if o, err = c.store(o); err != nil {
 		return nil, err
 	}
-	return &s3.PutObjectOutput{ETag: ptr(o.ETag), ServerSideEncryption: types.ServerSideEncryptionAes256}, nil
+	return &s3.PutObjectOutput{ETag: ptr(o.ETag), ServerSideEncryption: types.ServerSideEncryptionAes256, VersionId: ptrUnlessEmpty(o.Version.ID)}, nil
 }
 
 // deleteObject succeeds when there is no such object, as S3 does.
@@ -272,6 +289,9 @@ func deleteObject(c *call, in *s3.DeleteObjectInput) (*s3.DeleteObjectOutput, er
 	if in.IfMatch != nil && (!ok || !sameETag(*in.IfMatch, old.ETag)) {
 		return nil, preconditionFailed()
 	}
-	c.remove(objectKey(in.Bucket, in.Key))
-	return &s3.DeleteObjectOutput{}, nil
+	marker, err := c.drop(val(in.Bucket), val(in.Key))
+	if marker != "" {
+		return &s3.DeleteObjectOutput{VersionId: ptr(marker), DeleteMarker: ptr(true)}, err
+	}
+	return &s3.DeleteObjectOutput{}, err
 }

@@ -31,7 +31,7 @@ func (s *Sandbox) Seed(ctx context.Context, sys *system.System) error {
 			return err
 		}
 		for _, seed := range []func(*call, *system.System) error{
-			seedEdge, seedWAF, seedBuckets, seedECS, seedDatabase, seedAlarms, seedJobs, seedMail, seedSettings, seedRole,
+			seedEdge, seedWAF, seedBuckets, seedECS, seedDatabase, seedAlarms, seedJobs, seedMail, seedSettings, seedRole, seedReleases,
 		} {
 			if err := seed(c, sys); err != nil {
 				return fmt.Errorf("seed the sandbox from %s: %w", sys.ID, err)
@@ -157,6 +157,11 @@ func seedRole(c *call, sys *system.System) error {
 			"rds:DescribeDBClusters", "rds:CreateDBClusterSnapshot", "rds:DescribeDBClusterSnapshots", "rds:ListTagsForResource", "rds:AddTagsToResource",
 			"rds:CopyDBClusterSnapshot", "rds:DeleteDBClusterSnapshot", "rds:RestoreDBClusterFromSnapshot", "rds:RestoreDBClusterToPointInTime",
 			"rds:DescribeDBInstances", "rds:CreateDBInstance", "rds:DeleteDBInstance", "rds:DeleteDBCluster", "kms:CreateGrant", "kms:DescribeKey",
+			"codepipeline:GetPipeline", "codepipeline:GetPipelineState", "codepipeline:GetPipelineExecution", "codepipeline:ListPipelineExecutions",
+			"codepipeline:StartPipelineExecution", "codepipeline:PutApprovalResult", "codepipeline:StopPipelineExecution",
+			"ecr:DescribeImages", "ecr:DescribeImageScanFindings", "ecr:DescribeRepositories",
+			"lambda:GetFunction", "lambda:GetFunctionConfiguration", "lambda:UpdateFunctionCode", "lambda:PublishVersion", "lambda:GetAlias", "lambda:UpdateAlias",
+			"s3:GetObjectVersion", "s3:ListBucketVersions", "s3:GetBucketVersioning", "cloudwatch:GetMetricData",
 			"cloudwatch:DescribeAlarms", "cloudwatch:DisableAlarmActions", "cloudwatch:EnableAlarmActions",
 			"scheduler:GetSchedule", "scheduler:UpdateSchedule", "scheduler:ListSchedules", "iam:PassRole",
 			"ses:SendEmail", "ses:GetAccount", "ses:GetEmailIdentity", "ses:GetConfigurationSet",

@@ -78,6 +78,9 @@ func (w *World) readServices(c *call) error {
 		return err
 	}
 	for _, svc := range services {
+		if svc, err = c.settled(svc); err != nil {
+			return err
+		}
 		running, err := c.running(svc)
 		if err != nil {
 			return err

@@ -112,7 +112,7 @@ func TestWrongDescriptionsAreRefusedWhereTheyAreWrong(t *testing.T) {
 		"open to everybody":    {"[198.51.100.0/24]", "[198.51.100.0/24, 0.0.0.0/0]", "0.0.0.0/0", "waf.operatorIPs[1]", "lets everybody pass"},
 		"bits behind mask":     {"[198.51.100.0/24]", "[198.51.100.0/24, 192.0.2.7/24]", "192.0.2.7/24", "waf.operatorIPs[1]", "write 192.0.2.0/24"},
 		"desired 0":            {"desired: 3", "desired: 0", "0, path: /}", "ecs.services[0].desired", "want 1 to 5000"},
-		"service name twice":   {"{name: api, ", "{name: web, ", "web, service: gzs-api", "ecs.services[1].name", "already taken by ecs.services[0]"},
+		"service name twice":   {"{name: batch, ", "{name: web, ", "web, service: gzs-batch", "ecs.services[2].name", "already taken by ecs.services[0]"},
 		"job expression":       {"cron: cron(0 2 * * ? *)", "cron: 0 2 * * *", "0 2 * * *", "jobs[0].cron", "cron(…)"},
 		"cluster":              {"cluster: gzs-infra-db", "cluster: gzs--db", "gzs--db", "database.cluster", "single hyphens"},
 		"mail with line break": {"[users@example.jp]", `["a@example.jp\r\nBcc: b@example.com"]`, `"a@example.jp\r\nBcc`, "mail.lists[0].addresses[0]", "line break"},

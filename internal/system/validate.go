@@ -30,6 +30,7 @@ func (r *report) validate(s *System) {
 	r.validateMail(s.Mail)
 	r.validatePeople(s)
 	r.validateTimes(s)
+	r.validateReleases(s)
 	known := runbooks()
 	r.validateGates(s, known)
 	r.validateSchedules(s, known)

@@ -130,7 +130,7 @@ func (r *Run) passes(ctx workflow.Context, g Gate, q *question) {
 // opens makes the question of a gate.
 func (r *Run) opens(ctx workflow.Context, g Gate, terms activities.Terms, then string) *question {
 	q := &question{
-		kind: "approval", gate: g.Name, why: g.Asks, quorum: terms.Quorum, plan: r.PlanDigest(), barred: r.barred(g),
+		kind: "approval", gate: g.Name, why: g.Asks, quorum: terms.Quorum, plan: r.PlanDigest(), barred: r.barred(g), makers: r.subject.Makers,
 		terms: map[string]authority{Approve: who(terms), Reject: who(terms)},
 		again: r.opened[g.Name],
 		life:  r.life(ctx), until: terms.Deadline, then: then,

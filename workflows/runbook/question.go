@@ -46,6 +46,7 @@ type question struct {
 	plan   string               // digest that an approval is for
 	again  bool                 // the gate was asked before, so an approval must say which plan it is for
 	barred []string             // people who may not approve: requester, operator, whoever had a hand in it
+	makers []string             // those of barred who made what is brought in
 	judges []string             // people who have approved in this run: they carry out nothing of it
 	life   string               // run in which it was asked; after a Reset its approval is void
 	until  time.Time
@@ -114,6 +115,8 @@ func judge(q *question, d Decision, p activities.Person, run, environment string
 		return "this run was reset, so an approval must name its run and plan: send {\"run\": …, \"plan\": …} too, or use `starter approve`"
 	case q.again && d.Plan == "":
 		return "the gate is asked again because something has changed, so an approval must name its plan: send {\"plan\": …} too, or use `starter approve`"
+	case slices.Contains(q.makers, p.ID):
+		return p.ID + " made what this change brings in; somebody else must approve it"
 	case slices.Contains(q.barred, p.ID):
 		return fmt.Sprintf("%s requested or operates this change; somebody else must approve it", p.ID)
 	case slices.Contains(q.approvers, p.ID):

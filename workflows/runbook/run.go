@@ -68,6 +68,7 @@ type Subject struct {
 	Environment string            // "development" or "production"
 	Requester   string            // person ID
 	Operator    string            // person ID
+	Makers      []string          // person IDs; who made what is brought in: they approve nothing either
 	Targets     []string          // resources, for the search attribute
 	About       []Fact            // what it is about, in words, for people who look at the run
 	Mail        map[string]string // data for mail templates: title, times, services
@@ -81,7 +82,7 @@ func (r *Run) Operation() string { return r.status.operation }
 func (r *Run) About(ctx workflow.Context, s Subject) error {
 	r.subject = s
 	r.status.Requester, r.status.About = s.Requester, s.About
-	r.executed = append(r.executed, s.Operator)
+	r.executed = append(append(r.executed, s.Operator), s.Makers...)
 	r.show(ctx)
 	terms, err := local(ctx, directory.AnswerTerms, activities.AnswerQuestion{Kind: "operate", OpenedAt: workflow.Now(ctx).UTC()})
 	if err != nil {

@@ -34,7 +34,8 @@ func (r *Run) Declare(steps ...StepSpec) {
 }
 
 // Step does a step. When its retries have ended it is held, not failed: people are told, and one of them answers retry,
-// skip (where the step allows it) or rollback. If nobody answers in time it is rolled back.
+// skip (where the step allows it) or rollback. If nobody answers in time it is rolled back. A failure that says that what was brought in
+// is unfit (activities.Unfit) is rolled back without asking.
 func (r *Run) Step(ctx workflow.Context, s StepSpec) error {
 	if s.Undo != nil {
 		r.OnReturn(StepSpec{Name: "undo-" + s.Name, Title: s.UndoTitle, Do: s.Undo, SkipIf: "somebody has put it back by hand"})
@@ -72,6 +73,10 @@ func (r *Run) perform(ctx workflow.Context, s StepSpec, state State, answers []s
 		if WasCancelled(ctx, err) {
 			line.State = StepFailed
 			return err
+		}
+		if state != Undoing && IsEnd(err, activities.Unfit) { // there is nothing to decide, and time matters
+			line.State = StepFailed
+			return End(ErrRolledBack, "the step %q failed: %s", s.Name, line.Error)
 		}
 		answer, err := r.hold(ctx, s, state, line.Error, answers)
 		line = r.line(s)
