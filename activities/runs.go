@@ -87,6 +87,12 @@ func (a *Runs) AwaitRun(ctx context.Context, in RunRef) (RunEnded, error) {
 	return RunEnded{Kind: kind, Words: words}, nil
 }
 
+// RefusedAsLocked tells whether an error says that a run was refused, before any effect, because another one held what it needs.
+func RefusedAsLocked(err error) bool {
+	var outer, inner *temporal.ApplicationError
+	return errors.As(err, &outer) && outer.Type() == Refused && errors.As(outer.Unwrap(), &inner) && inner.Type() == Locked
+}
+
 // HowItEnded says what the error means with which a run ended.
 func HowItEnded(err error) (kind, words string) {
 	var app *temporal.ApplicationError

@@ -175,6 +175,7 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Records.ReserveResources,
 		s.Records.TakeResources,
 		s.Records.ReleaseResources,
+		s.Records.ReleaseNamedResources,
 		s.Directory.ResolvePerson,
 		s.Directory.ResolveMoments,
 		s.Directory.ResolvePlannedOutage,
