@@ -29,6 +29,8 @@ type Arrival struct {
 	Bytes    int64     `json:"bytes"`
 	Modified time.Time `json:"modified"`
 	Load     string    `json:"load"` // workflow ID of its load: the same for the same content under the same key, and for no other
+
+	Waits string `json:"waits,omitempty"` // what its turn waits for, in words
 }
 
 // ArrivalsFound is what lies in the buckets.
@@ -46,10 +48,16 @@ type arrivalRecords interface {
 	AllReservations(ctx context.Context, at time.Time) ([]records.Reservation, error)
 }
 
+// arrivalAPI is the calls used.
+type arrivalAPI interface {
+	s3.ListObjectsV2APIClient
+	s3.HeadObjectAPIClient
+}
+
 // Arrivals looks for files that arrive, and remembers for which a load was started: for good, since an edition that was loaded
 // long ago and still lies there must not come back.
 type Arrivals struct {
-	client  s3.ListObjectsV2APIClient
+	client  arrivalAPI
 	records arrivalRecords
 	system  func() (*system.System, error)
 }
@@ -96,27 +104,39 @@ func (a *Arrivals) ListS3Arrivals(ctx context.Context, _ struct{}) (ArrivalsFoun
 	if err != nil {
 		return found, recordsError(err, "look which tables are at work")
 	}
-	found.sort(arrivals, func(table string) bool {
-		return slices.ContainsFunc(held, func(r records.Reservation) bool { return holdsTable(r, table) })
-	})
+	found.sort(arrivals, func(x Arrival) string { return heldBy(held, x) })
 	return found, nil
 }
 
+// heldBy says who holds the table or the dataset of a file, "" if nobody does. A run that is late is still at work.
+func heldBy(held []records.Reservation, x Arrival) string {
+	for _, r := range held {
+		if holdsTable(r, x.Table) || r.Resource == load.Resource(x.Dataset) {
+			return fmt.Sprintf("%s holds %s", r.WorkflowID, r.Resource)
+		}
+	}
+	return ""
+}
+
 // sort tells those whose turn it is from those that wait.
-func (f *ArrivalsFound) sort(arrivals []Arrival, busy func(table string) bool) {
+func (f *ArrivalsFound) sort(arrivals []Arrival, heldBy func(Arrival) string) {
 	slices.SortStableFunc(arrivals, func(x, y Arrival) int {
 		if order := x.Modified.Compare(y.Modified); order != 0 {
 			return order
 		}
 		return strings.Compare(x.File, y.File)
 	})
-	taken := map[string]bool{}
+	first := map[string]string{}
 	for _, arrival := range arrivals {
-		if taken[arrival.Table] || busy(arrival.Table) {
+		arrival.Waits = heldBy(arrival)
+		if older := first[arrival.Table]; arrival.Waits == "" && older != "" {
+			arrival.Waits = older + " came first"
+		}
+		if arrival.Waits != "" {
 			f.Waiting = append(f.Waiting, arrival)
 			continue
 		}
-		taken[arrival.Table] = true
+		first[arrival.Table] = arrival.File
 		f.New = append(f.New, arrival)
 	}
 	if n := len(f.Waiting); n > mostNamed {
@@ -165,4 +185,33 @@ func (a *Arrivals) KeepS3Arrival(ctx context.Context, in Arrival) (struct{}, err
 	}
 	_, err = a.records.SaveState(ctx, in.Load, arrivalState, content)
 	return struct{}{}, recordsError(err, "remember the arrival of "+in.File)
+}
+
+// ClaimS3Arrival keeps a file that was created on request from being taken for one that has arrived, for good: whatever becomes
+// of the request, it is that run which has it loaded, or not. A file that is not there is no error.
+func (a *Arrivals) ClaimS3Arrival(ctx context.Context, in DataLoad) (struct{}, error) {
+	sys, err := describe(a.system)
+	if err != nil {
+		return struct{}{}, err
+	}
+	d, err := load.Find(sys, in.Dataset)
+	if err != nil {
+		return struct{}{}, fail(Refused, "%v", err)
+	}
+	if d.Source.S3 == nil {
+		return struct{}{}, fail(Refused, "files of the dataset %s do not come from a place in S3 any more: %s was not looked at", in.Dataset, in.File)
+	}
+	bucket, key := d.Source.S3.Bucket, d.Source.S3.Prefix+in.File
+	head, err := a.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key})
+	if err = Classify(err, fmt.Sprintf("look at s3://%s/%s", bucket, key)); isType(err, NotFound) {
+		return struct{}{}, nil
+	}
+	if err != nil {
+		return struct{}{}, err
+	}
+	etag := aws.ToString(head.ETag)
+	return a.KeepS3Arrival(ctx, Arrival{
+		Dataset: d.ID, Table: d.Table, File: in.File, ETag: etag, Bytes: aws.ToInt64(head.ContentLength), Modified: aws.ToTime(head.LastModified).UTC(),
+		Load: loadID(d.ID, bucket, key, etag),
+	})
 }

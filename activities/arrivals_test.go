@@ -75,6 +75,7 @@ func TestArrivalsOfOneTableWaitForEachOther(t *testing.T) {
 	found := b.arrived()
 	require.Equal(t, []string{"postal-codes " + once + "1.zip"}, files(found.New))
 	require.Equal(t, []string{"postal-codes " + once + "2.zip"}, files(found.Waiting))
+	require.Equal(t, once+"1.zip came first", found.Waiting[0].Waits)
 
 	now := time.Now()
 	busy, err := database.ReserveAll(t.Context(), []records.Reservation{{
@@ -86,6 +87,42 @@ func TestArrivalsOfOneTableWaitForEachOther(t *testing.T) {
 	found = b.arrived()
 	require.Empty(t, found.New, "a run that is late is still at work")
 	require.Len(t, found.Waiting, 2)
+	require.Equal(t, once+" holds database:"+b.system.Database.Cluster+"/public.postal_codes", found.Waiting[0].Waits)
+}
+
+// While a file of a dataset is created nothing of it is loaded, and what was created is never taken for what has arrived.
+func TestArrivalsWaitWhileAFileOfTheirDatasetIsCreated(t *testing.T) {
+	b := newBench(t)
+	once := b.operation
+	b.deliver("postal-codes/"+once+"made.zip", once+"made")
+	b.deliver("postal-codes/"+once+"sent.zip", once+"sent")
+	now := time.Now()
+	busy, err := database.ReserveAll(t.Context(), []records.Reservation{{
+		Resource: "dataset:postal-codes", WorkflowID: once, Runbook: "DataSupport", Requester: "ito", From: now.Add(-2 * time.Hour), Until: now.Add(-time.Hour),
+	}})
+	require.NoError(t, err)
+	require.Nil(t, busy)
+	t.Cleanup(func() { assert.NoError(t, database.Release(context.Background(), once)) })
+	found := b.arrived()
+	require.Empty(t, found.New)
+	require.Len(t, found.Waiting, 2)
+	require.Equal(t, once+" holds dataset:postal-codes", found.Waiting[0].Waits)
+
+	for range 2 {
+		must(b, b.set.Arrivals.ClaimS3Arrival, DataLoad{Dataset: "postal-codes", File: once + "made.zip"})
+		must(b, b.set.Arrivals.ClaimS3Arrival, DataLoad{Dataset: "postal-codes", File: once + "never-put.zip"})
+	}
+	require.NoError(t, database.Release(t.Context(), once))
+	found = b.arrived()
+	require.Equal(t, []string{"postal-codes " + once + "sent.zip"}, files(found.New))
+	require.Equal(t, 1, found.Known)
+	require.Empty(t, found.Waiting)
+
+	b.fault("s3", "HeadObject", sandbox.FaultDenied)
+	_, err = try(b, b.set.Arrivals.ClaimS3Arrival, DataLoad{Dataset: "postal-codes", File: once + "made.zip"})
+	requireType(t, err, Denied)
+	_, err = try(b, b.set.Arrivals.ClaimS3Arrival, DataLoad{Dataset: "moon", File: "a.zip"})
+	requireType(t, err, Refused)
 }
 
 // More files than one answer of S3 holds are all seen.
@@ -107,7 +144,7 @@ func TestManyArrivalsAreCountedAndNotAllNamed(t *testing.T) {
 	for i := range many {
 		many[i] = Arrival{Table: "public.t", File: fmt.Sprintf("%03d", i)}
 	}
-	found.sort(many, func(string) bool { return false })
+	found.sort(many, func(Arrival) string { return "" })
 	require.Len(t, found.New, 1)
 	require.Len(t, found.Waiting, mostNamed)
 	require.Equal(t, "001", found.Waiting[0].File)
@@ -128,9 +165,9 @@ func TestArrivalsThatCannotBeListedAreNotTakenForNone(t *testing.T) {
 }
 
 // onePage asks for two objects at a time.
-type onePage struct{ client *s3.Client }
+type onePage struct{ *s3.Client }
 
 func (p onePage) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input, options ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
 	in.MaxKeys = aws.Int32(2)
-	return p.client.ListObjectsV2(ctx, in, options...)
+	return p.Client.ListObjectsV2(ctx, in, options...)
 }

@@ -161,6 +161,7 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.DataLoads.DropStagedRows,
 		s.Arrivals.ListS3Arrivals,
 		s.Arrivals.KeepS3Arrival,
+		s.Arrivals.ClaimS3Arrival,
 		s.DataLoads.CheckDataFile,
 		s.DataLoads.HashDataFile,
 		s.CloudWatch.PlanCloudWatchAlarmMute,

@@ -176,8 +176,12 @@ func (l *loading) resolve(ctx workflow.Context) error {
 		return err
 	}
 	from := workflow.Now(ctx)
-	return l.Reserve(ctx, l.resources(), from, from.Add(longestLoad))
+	return l.Reserve(ctx, l.held(), from, from.Add(longestLoad))
 }
+
+// held is what a load needs for itself: the table, and the dataset, of which nobody may load a file while one is created and
+// not yet looked at. The load of that very file is started by the run that holds the dataset, and passes.
+func (l *loading) held() []string { return append(l.resources(), load.Resource(l.in.Dataset)) }
 
 // resources names what no other run may touch meanwhile.
 func (l *loading) resources() []string {

@@ -17,7 +17,7 @@ func (l *loading) file() activities.DataLoad {
 	}
 }
 
-func (l *loading) take() runbook.StepSpec { return takeStep(l.Run, l.resources()) }
+func (l *loading) take() runbook.StepSpec { return takeStep(l.Run, l.held()) }
 
 // stage reads the file into staging tables. Its undo, which every run ends with, drops them.
 func (l *loading) stage() runbook.StepSpec {

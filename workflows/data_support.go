@@ -25,6 +25,10 @@ import (
 // earlier edition of the file. Printing in bulk (大量複製印刷) and receiving paper are done by people outside of this runbook.
 var dataSupport = runbook.Spec{Name: "DataSupport", Row: 25, Title: "業務運用支援 · Business support"}
 
+// supportEdition is the change by which the dataset is held while a file of it is created, and by which runs that have come as
+// far as that take the ways that were mended with it. Runs of before go on as they began.
+const supportEdition = "hold-dataset"
+
 // mostRounds is how often the file is created before the run gives up.
 const mostRounds = 3
 
@@ -97,6 +101,7 @@ type supporting struct {
 	*runbook.Run
 	in     DataSupportInput
 	on     load.SupportTarget
+	second bool // see supportEdition
 	told   bool // people know of the request, so they are told how it ends
 	result DataSupportResult
 }
@@ -140,6 +145,8 @@ func (s *supporting) run(ctx workflow.Context) error {
 		return err
 	}
 
+	s.second = workflow.GetVersion(ctx, supportEdition, workflow.DefaultVersion, 1) != workflow.DefaultVersion
+
 	// 3. Create, check twice, load, accept: until it is accepted, or three files were not good enough.
 	why := ""
 	for n := 1; ; n++ {
@@ -157,7 +164,10 @@ func (s *supporting) run(ctx workflow.Context) error {
 
 // round is one file on its way. A file that is not good enough comes back with the reason.
 func (s *supporting) round(ctx workflow.Context, n int, why string) (*returned, error) {
-	// a. People create the file and report it.
+	// a. People create the file and report it. Nobody else loads a file of the dataset until this one is loaded.
+	if err := s.hold(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.create(ctx, n, why); err != nil {
 		return nil, err
 	}
@@ -186,6 +196,9 @@ func (s *supporting) round(ctx workflow.Context, n int, why string) (*returned, 
 		return &returned{loaded.Kind, "登録されず · " + loaded.ID + " has not loaded it: " + loaded.Words}, nil
 	}
 	s.result.Load, s.result.Counts = loaded.ID, loaded.Result.Counts
+	if err := s.letGo(ctx); err != nil {
+		return nil, err
+	}
 
 	// e. The ministry accepts what was loaded.
 	if back, err := s.decide(ctx, s.deliveryPlan, s.acceptanceGate(n), "受入されず · not accepted: "); back != nil || err != nil {

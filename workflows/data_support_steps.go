@@ -70,6 +70,25 @@ func (s *supporting) estimate(ctx workflow.Context) error {
 	return nil
 }
 
+// hold keeps the dataset for this run while a file of it is created, looked at and loaded: files that arrive wait. A load that
+// is under way is waited for.
+func (s *supporting) hold(ctx workflow.Context) error {
+	if !s.second {
+		return nil
+	}
+	return s.ReserveWhenFree(ctx, s.held(), s.on.Deadline.Add(longestLoad), s.on.Deadline)
+}
+
+// letGo lets files of the dataset be loaded again.
+func (s *supporting) letGo(ctx workflow.Context) error {
+	if !s.second {
+		return nil
+	}
+	return s.Release(ctx, s.held())
+}
+
+func (s *supporting) held() []string { return []string{load.Resource(s.in.Dataset)} }
+
 // create waits for a file and takes down what was reported of it.
 func (s *supporting) create(ctx workflow.Context, n int, why string) error {
 	ask := runbook.Ask{
@@ -166,6 +185,11 @@ func (s *supporting) checkFile() runbook.StepSpec {
 	return runbook.StepSpec{
 		Name: "check-file", Title: "作成データの自動確認（件数・対象外・重複・SHA-256） · Read the file as a load would: rows, rejects, duplicates, SHA-256",
 		Do: func(ctx workflow.Context) error {
+			if s.second {
+				if _, err := runbook.Call(ctx, runbook.Change, arrivals.ClaimS3Arrival, s.file()); err != nil {
+					return err
+				}
+			}
 			checked, err := runbook.Call(ctx, runbook.Settle, dataLoads.CheckDataFile, s.file())
 			s.result.Checked = checked
 			return err

@@ -24,6 +24,9 @@ type office struct {
 	loads   []workflows.DataLoadInput      // that were started
 	loadIDs []string
 	looks   int
+	claims  []string // files that are kept from the intake
+	holds   []string // resources that were held and let go, in order
+	until   time.Time
 }
 
 const (
@@ -69,6 +72,23 @@ func withOffice(w *world) *office {
 			return activities.FileHashed{}, refusedWith("s3://in/shops/" + in.File + " has another SHA-256: it is another file")
 		}
 		return activities.FileHashed{SHA256: in.SHA256, Bytes: 99}, nil
+	})
+	stub(w, "ClaimS3Arrival", func(in activities.DataLoad) (struct{}, error) {
+		o.claims = append(o.claims, in.File)
+		return struct{}{}, nil
+	})
+	stub(w, "ReserveResources", func(in activities.Reserve) (activities.Reserved, error) {
+		o.holds = append(o.holds, "hold "+strings.Join(in.Resources, ","))
+		o.until = in.Until
+		return activities.Reserved{}, nil
+	})
+	stub(w, "ReleaseResources", func(struct{}) (struct{}, error) {
+		o.holds = append(o.holds, "release all")
+		return struct{}{}, nil
+	})
+	stub(w, "ReleaseNamedResources", func(in activities.Release) (struct{}, error) {
+		o.holds = append(o.holds, "release "+strings.Join(in.Resources, ","))
+		return struct{}{}, nil
 	})
 	stub(w, "FindRun", func(activities.RunRef) (activities.RunFound, error) { return activities.RunFound{}, nil })
 	return o

@@ -48,7 +48,6 @@ func ResolveSupport(s *system.System, cal *calendar.Calendar, req SupportRequest
 	} else if problem := createdFiles(s, d); problem != "" {
 		problems = append(problems, problem)
 	}
-	problems = append(problems, loadedAtOnce(s)...)
 	deadline, err := s.Deadline(req.Deadline, req.From, cal)
 	switch {
 	case err != nil:
@@ -84,15 +83,9 @@ func supportPeople(s *system.System, on system.DatabaseTarget) (problems []strin
 	return problems
 }
 
-// loadedAtOnce says why a created file would be loaded before anybody has looked at it.
-func loadedAtOnce(s *system.System) (problems []string) {
-	for _, schedule := range s.Schedules {
-		if schedule.Runbook == "DataArrival" && !schedule.Paused {
-			problems = append(problems, fmt.Sprintf("the schedule %s loads files as they arrive, so a file would be loaded before its double check: pause it in system.yaml while data are created", schedule.ID))
-		}
-	}
-	return problems
-}
+// Resource is the name under which a dataset is held: by a run that has files of it created, so that none is loaded before its
+// double check, and by every load of it.
+func Resource(dataset string) string { return "dataset:" + dataset }
 
 // createdFiles says why files of a dataset cannot be created by people, or "".
 func createdFiles(s *system.System, d *dataset.Dataset) string {

@@ -45,17 +45,3 @@ func TestASupportRequestIsResolvedOrRefused(t *testing.T) {
 	_, err = ResolveSupport(s, cal, good)
 	require.ErrorContains(t, err, "which is not among loads.buckets")
 }
-
-// Files that are loaded as they arrive are not checked twice before.
-func TestNoDataAreCreatedWhereFilesAreLoadedAsTheyArrive(t *testing.T) {
-	s, err := system.Load(filepath.Join("..", "..", "examples", "system.yaml"))
-	require.NoError(t, err)
-	cal, err := calendar.Japan()
-	require.NoError(t, err)
-	for i := range s.Schedules {
-		s.Schedules[i].Paused = false
-	}
-	from := time.Date(2026, 11, 26, 10, 0, 0, 0, s.Location())
-	_, err = ResolveSupport(s, cal, SupportRequest{Dataset: "postal-codes", Requester: "ito", Operator: "tanaka", Deadline: "2026-12-04", From: from})
-	require.ErrorContains(t, err, "the schedule data-arrival loads files as they arrive")
-}
