@@ -28,6 +28,7 @@ var mailNeeds = map[string][]string{
 	"approval-escalation": {"title", "gate", "plan", "until", "runId"},
 	"step-held":           {"step", "error", "runId"},
 	"undo-failed":         {"step", "error", "runId"},
+	"arrival-problem":     {"detail", "runId"},
 	"backup-missing":      {"error", "detail", "start", "runId"},
 	"support-request":     {"title", "requester", "until", "detail", "runId"},
 	"support-create":      {"title", "until", "detail", "runId"},

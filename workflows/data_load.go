@@ -176,7 +176,13 @@ func (l *loading) resolve(ctx workflow.Context) error {
 		return err
 	}
 	from := workflow.Now(ctx)
-	return l.Reserve(ctx, l.held(), from, from.Add(longestLoad))
+	err = l.Reserve(ctx, l.held(), from, from.Add(longestLoad))
+	if runbook.Busy(err) && l.Status().Parent != "" { // whoever has started it may start another one later
+		if _, kept := runbook.Resolve(ctx, arrivals.KeepArrivalRefused, activities.RunRef{WorkflowID: l.Status().ID}); kept != nil {
+			return kept
+		}
+	}
+	return err
 }
 
 // held is what a load needs for itself: the table, and the dataset, of which nobody may load a file while one is created and

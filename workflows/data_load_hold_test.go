@@ -4,8 +4,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
 
 	"tejun/activities"
+	"tejun/workflows/runbook"
 )
 
 // A load needs its table and its dataset for itself, and says who has started it, whose hold of the dataset is no obstacle.
@@ -26,4 +30,45 @@ func TestLoadNeedsTableAndDatasetForItself(t *testing.T) {
 	require.Equal(t, []string{"database:db/public.t", "dataset:postal-codes"}, reserved.Resources)
 	require.Equal(t, reserved.Resources, took.Resources)
 	require.Empty(t, reserved.Parent)
+}
+
+// A load that another run has started says for the next look that it was refused for a reason that passes, and only then.
+func TestLoadThatIsRefusedForNowLeavesItsWord(t *testing.T) {
+	for name, c := range map[string]struct {
+		refusal error
+		parent  string
+		says    bool
+	}{
+		"the table is held":      {temporal.NewNonRetryableApplicationError("t is held by load-7", activities.Locked, nil), "data-arrival", true},
+		"it cannot be reserved":  {temporal.NewNonRetryableApplicationError("an end before the start", activities.InvalidInput, nil), "data-arrival", false},
+		"it was started by hand": {temporal.NewNonRetryableApplicationError("t is held by load-7", activities.Locked, nil), "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := withFerry(newWorld(t))
+			kept := 0
+			stub(f.world, "KeepArrivalRefused", func(in activities.RunRef) (struct{}, error) {
+				require.NotEmpty(t, in.WorkflowID)
+				kept++
+				return struct{}{}, nil
+			})
+			stub(f.world, "ReserveResources", func(in activities.Reserve) (activities.Reserved, error) {
+				require.Equal(t, c.parent, in.Parent)
+				return activities.Reserved{}, c.refusal
+			})
+			var err error
+			if c.parent == "" {
+				err = f.load()
+			} else {
+				f.env.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
+					return workflow.ExecuteChildWorkflow(ctx, "DataLoad", loadOf()).Get(ctx, nil)
+				}, workflow.RegisterOptions{Name: "Parent"})
+				f.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: c.parent})
+				f.env.ExecuteWorkflow("Parent")
+				err = f.env.GetWorkflowError()
+			}
+			require.True(t, runbook.IsEnd(err, runbook.ErrRefused), "%v", err)
+			require.Equal(t, c.says, kept == 1)
+			require.Zero(t, f.loaded)
+		})
+	}
 }
