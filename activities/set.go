@@ -96,7 +96,7 @@ func New(d Deps) (Set, error) {
 		Site:       &Site{http: siteClient(d.HTTP), system: d.System},
 		Records:    &Records{store: d.Records},
 		Directory:  &Directory{system: d.System, calendar: d.Calendar, operated: d.Operated, now: time.Now},
-		Runs:       newRuns(),
+		Runs:       newRuns(d),
 	}, nil
 }
 
@@ -191,6 +191,7 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Directory.ResolveExtension,
 		s.Runs.FindRun,
 		s.Runs.AwaitRun,
+		s.Runs.ListRunHands,
 	} {
 		r.RegisterActivity(activity)
 	}

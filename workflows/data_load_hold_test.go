@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
@@ -71,4 +72,27 @@ func TestLoadThatIsRefusedForNowLeavesItsWord(t *testing.T) {
 			require.Zero(t, f.loaded)
 		})
 	}
+}
+
+// Whoever made the file does not approve its content, under no account of theirs, whatever role they have.
+func TestWhoMadeTheFileDoesNotApproveItsContent(t *testing.T) {
+	f := withFerry(newWorld(t))
+	in := loadOf()
+	in.Hands = []string{"m-sato"}
+	f.at(start.Add(time.Hour), "approve", by("sato"))
+	f.at(start.Add(2*time.Hour), "approve", by("m-sato"))
+	f.at(start.Add(3*time.Hour), "approve", by("suzuki"))
+	f.env.ExecuteWorkflow("DataLoad", in)
+	require.NoError(t, f.env.GetWorkflowError())
+	said := f.status().Approvals
+	require.Len(t, said, 3)
+	for _, attack := range said[:2] {
+		require.Equal(t, "sato requested or operates this change; somebody else must approve it", attack.Refusal)
+	}
+
+	f = withFerry(newWorld(t))
+	in.Hands = []string{"sato", "suzuki"}
+	f.env.ExecuteWorkflow("DataLoad", in)
+	require.ErrorContains(t, f.env.GetWorkflowError(), `the gate "content" needs 1 approval(s)`)
+	require.Empty(t, f.effects())
 }

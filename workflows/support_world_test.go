@@ -24,6 +24,7 @@ type office struct {
 	loads   []workflows.DataLoadInput      // that were started
 	loadIDs []string
 	looks   int
+	hands   []string // people who had a hand in the loads
 	claims  []string // files that are kept from the intake
 	holds   []string // resources that were held and let go, in order
 	until   time.Time
@@ -89,6 +90,9 @@ func withOffice(w *world) *office {
 	stub(w, "ReleaseNamedResources", func(in activities.Release) (struct{}, error) {
 		o.holds = append(o.holds, "release "+strings.Join(in.Resources, ","))
 		return struct{}{}, nil
+	})
+	stub(w, "ListRunHands", func(in activities.RunRef) (activities.RunHands, error) {
+		return activities.RunHands{People: o.hands}, nil
 	})
 	stub(w, "FindRun", func(activities.RunRef) (activities.RunFound, error) { return activities.RunFound{}, nil })
 	return o
