@@ -166,6 +166,7 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Arrivals.ClaimS3Arrival,
 		s.DataLoads.CheckDataFile,
 		s.DataLoads.HashDataFile,
+		s.DataLoads.FindLoadedFile,
 		s.CloudWatch.PlanCloudWatchAlarmMute,
 		s.CloudWatch.MuteCloudWatchAlarms,
 		s.CloudWatch.UnmuteCloudWatchAlarms,

@@ -50,7 +50,10 @@ func (l *loading) putRejects(ctx workflow.Context) (err error) {
 	return err
 }
 
-func (l *loading) snapshotID() string { return "tejun-load-" + l.Operation() }
+func (l *loading) snapshotID() string { return loadSnapshotID(l.Operation()) }
+
+// loadSnapshotID names the snapshot that a load takes before it imports.
+func loadSnapshotID(operation string) string { return "tejun-load-" + operation }
 
 func (l *loading) snapshot() runbook.StepSpec {
 	return snapshotStep(l.Run, l.on.Cluster, l.snapshotID(), &l.result.Snapshot)

@@ -23,7 +23,7 @@ func TestSupportHoldsTheDatasetWhileAFileOfItIsCreated(t *testing.T) {
 	o.approveAsSeen(hour(8), "kato")
 	o.approveAsSeen(hour(9), "ito")
 	require.NoError(t, o.ask(request()))
-	require.Equal(t, []string{"hold dataset:shops", "release dataset:shops", "hold dataset:shops", "release dataset:shops"}, o.holds)
+	require.Equal(t, []string{"hold dataset:shops", "release dataset:shops", "hold dataset:shops", "release dataset:shops", "release all"}, o.holds)
 	require.Equal(t, []string{"one.csv", "two.csv"}, o.claims, "no file that was reported is ever taken for one that has arrived")
 	require.True(t, o.until.After(due), "the load comes after the deadline of the creation")
 	require.Empty(t, o.status().Holds)
@@ -43,7 +43,7 @@ func TestSupportWaitsForALoadThatIsUnderWay(t *testing.T) {
 		if o.env.Now().Before(hour(10)) {
 			return activities.Reserved{}, temporal.NewNonRetryableApplicationError("dataset:shops is held by load-7", activities.Locked, nil)
 		}
-		o.holds = append(o.holds, "hold")
+		o.holds = append(o.holds, in.Resources...)
 		return activities.Reserved{}, nil
 	})
 	o.agreed()
@@ -54,7 +54,8 @@ func TestSupportWaitsForALoadThatIsUnderWay(t *testing.T) {
 	o.at(hour(13), "approve", by("kato"))
 	o.at(hour(14), "approve", by("ito"))
 	require.NoError(t, o.ask(request()))
-	require.Equal(t, []string{"hold", "release dataset:shops"}, o.holds)
+	require.Equal(t, "dataset:shops", o.holds[0])
+	require.Equal(t, 1, o.outcome().Rounds)
 
 	stuck := withOffice(newWorld(t))
 	stub(stuck.world, "ReserveResources", func(activities.Reserve) (activities.Reserved, error) {

@@ -54,6 +54,16 @@ func accepted(o *office, gate string) (actions []string) {
 	return actions
 }
 
+// stepOf is the step of the newest evidence of a kind.
+func (o *office) stepOf(kind string) (step string) {
+	for _, e := range o.evidence {
+		if e.Kind == kind {
+			step = e.Step
+		}
+	}
+	return step
+}
+
 // recorded is the newest evidence of a kind.
 func (o *office) recorded(kind string) map[string]any {
 	o.t.Helper()

@@ -45,8 +45,9 @@ func ResolveSupport(s *system.System, cal *calendar.Calendar, req SupportRequest
 	d, err := Find(s, req.Dataset)
 	if err != nil {
 		problems = append(problems, err.Error())
-	} else if problem := createdFiles(s, d); problem != "" {
-		problems = append(problems, problem)
+	} else {
+		problems = append(problems, createdFiles(s, d)...)
+		problems = append(problems, keepsSnapshot(s, d, on)...)
 	}
 	deadline, err := s.Deadline(req.Deadline, req.From, cal)
 	switch {
@@ -87,12 +88,33 @@ func supportPeople(s *system.System, on system.DatabaseTarget) (problems []strin
 // double check, and by every load of it.
 func Resource(dataset string) string { return "dataset:" + dataset }
 
-// createdFiles says why files of a dataset cannot be created by people, or "".
-func createdFiles(s *system.System, d *dataset.Dataset) string {
+// createdFiles says why files of a dataset cannot be created by people.
+func createdFiles(s *system.System, d *dataset.Dataset) (problems []string) {
 	if d.Source.S3 == nil {
-		return fmt.Sprintf("files of the dataset %s do not come from a place in S3, so none can be put there: take a dataset with source.s3", d.ID)
+		return append(problems, fmt.Sprintf("files of the dataset %s do not come from a place in S3, so none can be put there: take a dataset with source.s3", d.ID))
 	}
-	return BucketProblem(s, d)
+	if problem := BucketProblem(s, d); problem != "" {
+		problems = append(problems, problem)
+	}
+	return problems
+}
+
+// toPutBack is how long the snapshot before a load stays at least after the ministry has said that it does not accept what was
+// loaded. While the run goes on the snapshot is kept anyway; the run ends with that answer.
+const toPutBack = 3 * 24 * time.Hour
+
+// keepsSnapshot says why the way back might be gone when the ministry decides.
+func keepsSnapshot(s *system.System, d *dataset.Dataset, on system.DatabaseTarget) (problems []string) {
+	g, ok := s.Gate("DataSupport", "acceptance")
+	if !ok || d.Backup == dataset.BackupNone { // without a gate the run is refused anyway
+		return nil
+	}
+	kept, needed := time.Duration(on.RunSnapshotDays)*24*time.Hour, g.Deadline.D()+toPutBack
+	if kept < needed {
+		problems = append(problems, fmt.Sprintf("snapshots from before a load are deleted after %d days (retention.runSnapshotDays), and the ministry may take %s to accept, with %s to put the rows back: keep them for at least %d days",
+			on.RunSnapshotDays, g.Deadline, system.Duration(toPutBack), int((needed+24*time.Hour-1)/(24*time.Hour))))
+	}
+	return problems
 }
 
 func inZone(s *system.System, t time.Time) string {

@@ -45,3 +45,21 @@ func TestASupportRequestIsResolvedOrRefused(t *testing.T) {
 	_, err = ResolveSupport(s, cal, good)
 	require.ErrorContains(t, err, "which is not among loads.buckets")
 }
+
+// The way back must still be there when the ministry says that it does not accept.
+func TestARequestIsRefusedWhereTheSnapshotGoesTooEarly(t *testing.T) {
+	cal, err := calendar.Japan()
+	require.NoError(t, err)
+	for days, refused := range map[int]bool{0: false, 7: true, 8: false} { // 0 means 14; the gate is open for 5 days
+		s, err := system.Load(filepath.Join("..", "..", "examples", "system.yaml"))
+		require.NoError(t, err)
+		s.Retention.RunSnapshotDays = days
+		req := SupportRequest{Dataset: "postal-codes", Requester: "ito", Operator: "tanaka", Deadline: "2026-12-04", From: time.Date(2026, 11, 26, 10, 0, 0, 0, s.Location())}
+		_, err = ResolveSupport(s, cal, req)
+		if !refused {
+			require.NoError(t, err, days)
+			continue
+		}
+		require.ErrorContains(t, err, "deleted after 7 days (retention.runSnapshotDays), and the ministry may take 120h0m0s to accept, with 72h0m0s to put the rows back: keep them for at least 8 days")
+	}
+}

@@ -37,7 +37,7 @@ func (r *Run) Reserve(ctx workflow.Context, resources []string, from, until time
 // Busy tells whether a run was refused because another one held what it needs: trying again later can help.
 func Busy(err error) bool { return activities.RefusedAsLocked(err) }
 
-// How long ReserveWhenFree waits between two tries.
+// How long a run waits for another one between two tries.
 const (
 	firstRetry  = time.Minute
 	longestWait = time.Hour
@@ -46,7 +46,7 @@ const (
 // ReserveWhenFree reserves as Reserve does, and waits while another run is in the way, at most until giveUp. Who is in the way
 // is shown.
 func (r *Run) ReserveWhenFree(ctx workflow.Context, resources []string, until, giveUp time.Time) error {
-	for wait := firstRetry; ; wait = min(2*wait, longestWait) {
+	for try := 1; ; try++ {
 		err := r.Reserve(ctx, resources, workflow.Now(ctx), until)
 		if !Busy(err) {
 			return err
@@ -55,11 +55,32 @@ func (r *Run) ReserveWhenFree(ctx workflow.Context, resources []string, until, g
 		if left <= 0 {
 			return End(ErrExpired, "until %s another run was in the way: %s", JST(giveUp), Words(err))
 		}
-		r.say(ctx, Waiting, "waits until another run has ended: "+Words(err))
-		if err := workflow.NewTimerWithOptions(ctx, min(wait, left), workflow.TimerOptions{Summary: "try again: " + cut(Words(err), 300)}).Get(ctx, nil); err != nil {
+		if err := r.waitForOther(ctx, min(waitBefore(try), left), Words(err)); err != nil {
 			return err
 		}
 	}
+}
+
+// WaitForOther waits before something is tried again because another run was in the way, longer with every try from 1. After two
+// days of tries it says false, and people have to look.
+func (r *Run) WaitForOther(ctx workflow.Context, try int, why string) (bool, error) {
+	if try > mostTries {
+		return false, nil
+	}
+	return true, r.waitForOther(ctx, waitBefore(try), why)
+}
+
+// mostTries are about two days of tries.
+const mostTries = 50
+
+// waitBefore is 1 minute after the first try, and an hour after the seventh.
+func waitBefore(try int) time.Duration {
+	return min(firstRetry<<min(try-1, 10), longestWait)
+}
+
+func (r *Run) waitForOther(ctx workflow.Context, span time.Duration, why string) error {
+	r.say(ctx, Waiting, "waits until another run has ended: "+why)
+	return workflow.NewTimerWithOptions(ctx, span, workflow.TimerOptions{Summary: "try again: " + cut(why, 300)}).Get(ctx, nil)
 }
 
 // Take makes sure, right before the first effect, that no other run is still at work on what this one has reserved: one that
