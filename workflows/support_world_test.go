@@ -33,7 +33,7 @@ type office struct {
 	already string                // operation that had loaded the file, as the loads say
 	claims  []string              // files that are kept from the intake
 	holds   []string              // resources that were held and let go, in order
-	kept    []string // snapshots that are kept
+	kept    []string              // snapshots that are kept
 	until   time.Time
 }
 

@@ -93,6 +93,8 @@ func (r *Run) Close(ctx workflow.Context, err error) error {
 	outcome := "done"
 	if err != nil {
 		outcome = Words(err)
+	} else {
+		r.markNotNeeded()
 	}
 	r.Record(ctx, "closed", "", map[string]any{"outcome": outcome, "steps": r.status.Steps})
 	if r.lost != nil {
