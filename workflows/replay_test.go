@@ -63,6 +63,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		"Backup.run-snapshots", "DataLoad.staged-again", "DataArrival.starts",
 		"DataRepair.approve", "DataRepair.reject", "DataRepair.drift", "DataRepair.other-rows",
 		"DataSupport.accept", "DataSupport.estimate-rejected", "DataSupport.three-files", "DataSupport.cancel-while-loading",
+		"DataSupport.not-accepted-first", "DataSupport.load-rejected", "DataSupport.cancel-held", "DataArrival.problem", "DataLoad.made-by-hand",
 	} {
 		require.True(t, paths[path], "no history of the path %q", path)
 	}
