@@ -324,7 +324,7 @@ func TestTheRejectsOfARefusedFileAreKept(t *testing.T) {
 				_, err := try(h.bench, h.set.DataLoads.StageDataFile, in)
 				requireType(t, err, Refused)
 				require.ErrorContains(t, err, "nothing was loaded")
-				require.ErrorContains(t, err, fmt.Sprintf("the %d rejected rows that were found lie in s3://gzs-infra-rejects/loads/%s-rejects.csv", len(c.lines), in.Operation))
+				require.ErrorContains(t, err, fmt.Sprintf("rejected rows that were found: %d, with line and reason in s3://gzs-infra-rejects/loads/%s-rejects.csv", len(c.lines), in.Operation))
 			}
 			var lines []string
 			for _, r := range h.spreadsheet(in.Operation) {

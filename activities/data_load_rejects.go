@@ -45,7 +45,7 @@ func (a *DataLoads) refuse(ctx context.Context, o opened, err error, doing strin
 	if failed != nil {
 		return fail(kindOf(failed), "%s; and its rejected rows could not be kept: %s", wordsOfError(refused), wordsOfError(failed))
 	}
-	return fail(Refused, "%s; the %d rejected rows that were found lie in %s", wordsOfError(refused), kept.Rows, kept.Location)
+	return fail(Refused, "%s; rejected rows that were found: %d, with line and reason in %s", wordsOfError(refused), kept.Rows, kept.Location)
 }
 
 // putRejects puts what write writes into the run's object.

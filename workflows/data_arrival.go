@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -96,6 +97,7 @@ func (a *intake) run(ctx workflow.Context) error {
 			return err
 		}
 	}
+	a.Found(ctx, a.facts()...)
 	a.tellProblems(ctx)
 	a.Record(ctx, "arrivals", "", a.result)
 	return nil
@@ -115,6 +117,21 @@ func (a *intake) list() runbook.StepSpec {
 			return err
 		},
 	}
+}
+
+// facts are what the look has found, for people who look at the run.
+func (a *intake) facts() []runbook.Fact {
+	facts := []runbook.Fact{{Name: "登録済み・開始済み · Files for which a load was started before", Value: strconv.Itoa(a.result.Known)}}
+	for _, x := range a.result.Started {
+		facts = append(facts, runbook.Fact{Name: "登録開始 · Load started", Value: x.Dataset + "/" + x.File + " → " + x.Load})
+	}
+	for _, x := range a.result.Waiting {
+		facts = append(facts, runbook.Fact{Name: "待機 · Waits", Value: x.Dataset + "/" + x.File + ": " + x.Waits})
+	}
+	for _, p := range a.result.Problems {
+		facts = append(facts, runbook.Fact{Name: "受付不可 · Cannot be taken in", Value: p})
+	}
+	return facts
 }
 
 // tellProblems tells people what cannot be taken in, each problem once a day.

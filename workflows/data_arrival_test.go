@@ -26,7 +26,7 @@ type arriving struct {
 }
 
 func withArrivals(t *testing.T, loads ...string) *arriving {
-	a := &arriving{vault: withVault(newWorld(t)), found: activities.ArrivalsFound{New: []activities.Arrival{}, Waiting: []activities.Arrival{{File: "later.zip"}}, Known: 7}}
+	a := &arriving{vault: withVault(newWorld(t)), found: activities.ArrivalsFound{New: []activities.Arrival{}, Waiting: []activities.Arrival{{File: "later.zip", Waits: "an older one came first"}}, Known: 7}}
 	for _, id := range loads {
 		a.found.New = append(a.found.New, activities.Arrival{Dataset: "d", Table: "public." + id, File: id + ".zip", ETag: "e", Load: id})
 	}
@@ -119,6 +119,11 @@ func TestArrivalTellsOnceWhatItCannotTakeIn(t *testing.T) {
 	var r workflows.DataArrivalResult
 	require.NoError(t, a.env.GetWorkflowResult(&r))
 	require.Equal(t, []string{"bad.yaml：line 1", "shut：no access"}, r.Problems)
+	var about []string
+	for _, f := range a.status().About {
+		about = append(about, f.Value)
+	}
+	require.Equal(t, []string{"7", "d/load-d-1.zip → load-d-1", "/later.zip: an older one came first", "bad.yaml：line 1", "shut：no access"}, about)
 }
 
 func TestProblemsThatNobodyCouldBeToldOfAreToldTheNextTime(t *testing.T) {

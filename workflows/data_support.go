@@ -134,7 +134,7 @@ func (s *supporting) run(ctx workflow.Context) error {
 	if err := s.resolve(ctx); err != nil {
 		return err
 	}
-	s.Declare(s.tellRequest(), s.checkFile(), s.loadFile(1, nil))
+	s.Declare(s.tellRequest(), s.checkFile(), s.lookStep(nil), s.loadFile(1, nil))
 	if err := s.Step(ctx, s.tellRequest()); err != nil {
 		return err
 	}

@@ -134,8 +134,12 @@ func (s *supporting) lookAgain(ctx workflow.Context) (seen activities.FileHashed
 	if !s.second {
 		return seen, look(ctx)
 	}
-	err = s.Step(ctx, runbook.StepSpec{Name: "look-again", Title: "ファイルが変わっていないことの確認 · Make sure that the file is still the same", Do: look})
+	err = s.Step(ctx, s.lookStep(look))
 	return seen, err
+}
+
+func (s *supporting) lookStep(look func(workflow.Context) error) runbook.StepSpec {
+	return runbook.StepSpec{Name: "look-again", Title: "ファイルが変わっていないことの確認 · Make sure that the file is still the same", Do: look}
 }
 
 // decide shows a plan and asks at a gate. A person's rejection, or a file that has become another one, leads back to the creation;

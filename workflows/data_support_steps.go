@@ -149,7 +149,7 @@ func orHand(ctx workflow.Context, s *supporting, d runbook.Decision, problem str
 		return problem
 	}
 	if err := s.CanPass(ctx, s.checkGate(1), d.By); err != nil {
-		return "nobody would be left for the double check: " + runbook.Words(err)
+		return fmt.Sprintf("nobody would be left for the double check after %s has done this: let %s do it, who operates this run and could not do the double check anyway (%s)", d.By, s.on.Operator, runbook.Words(err))
 	}
 	return ""
 }

@@ -130,7 +130,7 @@ func begin(ctx workflow.Context, c ChildRun, ended *EndedRun, result any) (there
 func (r *Run) adopt(ctx workflow.Context, into *EndedRun, result any) error {
 	alone, stop := workflow.NewDisconnectedContext(ctx)
 	defer stop()
-	r.say(ctx, Waiting, fmt.Sprintf("waits for the end of %s, which was started before this run was reset: if you terminate this run, cancel that one as well (`temporal workflow cancel -w %s`)", into.ID, into.ID))
+	r.say(ctx, Waiting, fmt.Sprintf("waits for the end of %s, which was started before this run was reset: if you terminate this run in Temporal, cancel that one as well (`starter cancel %s`)", into.ID, into.ID))
 	waiting := Start(WithSummary(alone, "wait for the run "+into.ID), Follow, runs.AwaitRun, activities.RunRef{WorkflowID: into.ID})
 	if workflow.Await(ctx, waiting.future.IsReady) != nil {
 		if err := workflow.RequestCancelExternalWorkflow(alone, into.ID, "").Get(alone, nil); err != nil {

@@ -278,7 +278,7 @@ func TestChildThatIsThereIsAdopted(t *testing.T) {
 		require.Equal(t, 1, n.tries["AwaitRun"])
 		require.Equal(t, Done, n.run.status.Children[0].State)
 		require.Equal(t, true, n.body("child-started")["wasThere"])
-		require.Contains(t, says, "was started before this run was reset: if you terminate this run, cancel that one as well (`temporal workflow cancel -w "+n.id("kid-1"))
+		require.Contains(t, says, "was started before this run was reset: if you terminate this run in Temporal, cancel that one as well (`starter cancel "+n.id("kid-1"))
 	})
 	t.Run("started meanwhile", func(t *testing.T) {
 		n := newNursery(t)
