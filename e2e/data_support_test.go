@@ -66,6 +66,15 @@ func (o *office) create(name, content string) map[string]string {
 	return map[string]string{"file": name, "sha256": hex.EncodeToString(sum[:]), "hours": "1.5"}
 }
 
+// agreed is a request whose estimate was given and approved.
+func (o *office) agreed() *run {
+	o.t.Helper()
+	r := o.ask()
+	r.reported("estimate", "tanaka", agreedHours)
+	r.answer(r.asks("approval", "estimate"), runbook.Approve, "sato")
+	return r
+}
+
 func (o *office) ask() *run {
 	o.t.Helper()
 	return o.begin("DataSupport", workflows.DataSupportInput{
@@ -197,9 +206,7 @@ func TestDataSupportAfterAResetTakesOverTheLoadThatWasThere(t *testing.T) {
 func TestDataSupportCancelledWhileItLoadsCancelsTheLoad(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	r := o.ask()
-	r.reported("estimate", "tanaka", agreedHours)
-	r.answer(r.asks("approval", "estimate"), runbook.Approve, "sato")
+	r := o.agreed()
 	r.reported("create", "tanaka", o.create("one.csv", "code,name\n0001,銀座\n0002,上野\n"))
 	r.answer(r.asks("approval", "check"), runbook.Approve, "kato")
 	load := r.child(1)
@@ -217,9 +224,7 @@ func TestDataSupportCancelledWhileItLoadsCancelsTheLoad(t *testing.T) {
 func TestNobodyElseLoadsACreatedFile(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	r := o.ask()
-	r.reported("estimate", "tanaka", agreedHours)
-	r.answer(r.asks("approval", "estimate"), runbook.Approve, "sato")
+	r := o.agreed()
 	r.asks("work", "create")
 	file := o.create("one.csv", "code,name\n0001,銀座\n0002,上野\n")
 	found := o.intake()

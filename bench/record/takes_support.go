@@ -71,18 +71,7 @@ var dataSupport = []take{
 			s.created(ctx, "create-3", "support-3.zip", supportEdition), s.play(ctx, act{"check", runbook.Approve, "kato"}),
 			s.answered(ctx, 1, runbook.Reject), s.ended(ctx, runbook.Failed))
 	}},
-	{"cancel-while-loading", func(ctx context.Context, s *stage) error {
-		err := errors.Join(s.support(ctx, runbook.Approve), s.created(ctx, "create", "support-4.zip", supportEdition), s.play(ctx, act{"check", runbook.Approve, "kato"}))
-		if err != nil {
-			return err
-		}
-		child, err := s.loading(ctx, 1)
-		if err != nil {
-			return err
-		}
-		_, err = child.until(ctx, func(st runbook.Status) bool { return st.WaitingFor != nil })
-		return errors.Join(err, s.Client.CancelWorkflow(ctx, s.id, ""), s.ended(ctx, runbook.Failed))
-	}},
+	{"cancel-while-loading", cancelWhileLoading("support-4.zip", supportEdition)},
 	{"accept", func(ctx context.Context, s *stage) error {
 		return errors.Join(s.support(ctx, runbook.Approve), s.created(ctx, "create", "support-5.zip", supportEdition), s.play(ctx, act{"check", runbook.Approve, "kato"}),
 			s.answered(ctx, 1, runbook.Approve), s.play(ctx, act{"acceptance", runbook.Approve, "ito"}), s.ended(ctx, runbook.Done))
@@ -99,8 +88,13 @@ var dataSupport = []take{
 		return errors.Join(s.support(ctx, runbook.Approve), s.created(ctx, "create", "support-9.zip", firstEdition), s.play(ctx, act{"check", runbook.Approve, "kato"}),
 			s.answered(ctx, 1, runbook.Reject), s.cancelled(ctx))
 	}},
-	{"cancel-held", func(ctx context.Context, s *stage) error {
-		err := errors.Join(s.support(ctx, runbook.Approve), s.created(ctx, "create", "support-10.zip", firstEdition), s.play(ctx, act{"check", runbook.Approve, "kato"}))
+	{"cancel-held", cancelWhileLoading("support-10.zip", firstEdition)},
+}
+
+// cancelWhileLoading cancels a run whose load waits for its approval.
+func cancelWhileLoading(file, edition string) func(context.Context, *stage) error {
+	return func(ctx context.Context, s *stage) error {
+		err := errors.Join(s.support(ctx, runbook.Approve), s.created(ctx, "create", file, edition), s.play(ctx, act{"check", runbook.Approve, "kato"}))
 		if err != nil {
 			return err
 		}
@@ -110,7 +104,7 @@ var dataSupport = []take{
 		}
 		_, err = child.until(ctx, func(st runbook.Status) bool { return st.WaitingFor != nil })
 		return errors.Join(err, s.Client.CancelWorkflow(ctx, s.id, ""), s.ended(ctx, runbook.Failed))
-	}},
+	}
 }
 
 // cancelled waits until the run wants another file, and cancels it.
