@@ -136,7 +136,7 @@ func (a *DataLoads) StageDataFile(ctx context.Context, in DataLoad) (FileStaged,
 	guess := stream.Length / 64           // rows are rarely shorter
 	staged, err := o.store.Stage(ctx, o.table, o.run, guess, reading(ctx, o.dataset, stream))
 	if err != nil {
-		return FileStaged{}, loadError(err, "stage the file "+in.File)
+		return FileStaged{}, a.refuse(ctx, o, err, "stage the file "+in.File)
 	}
 	if in.ExpectedRows > 0 && staged.Counts.Records != in.ExpectedRows {
 		return FileStaged{}, fail(Refused, "the file has %d rows, and the request expects %d: find out which is right, and start a new run", staged.Counts.Records, in.ExpectedRows)
@@ -145,7 +145,7 @@ func (a *DataLoads) StageDataFile(ctx context.Context, in DataLoad) (FileStaged,
 		return found, err
 	}
 	if err := o.store.CheckRejects(ctx, o.run, o.dataset.Limits, staged.Counts); err != nil {
-		return FileStaged{}, loadError(err, "stage the file "+in.File)
+		return FileStaged{}, a.refuse(ctx, o, err, "stage the file "+in.File)
 	}
 	return FileStaged{
 		SHA256: staged.SHA256, Bytes: staged.Bytes, Unpacked: staged.Unpacked, Encoding: staged.Totals.Encoding,

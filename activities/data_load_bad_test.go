@@ -20,6 +20,7 @@ import (
 	"golang.org/x/text/encoding/japanese"
 
 	"tejun/internal/load"
+	"tejun/internal/sandbox"
 )
 
 // shops is a dataset whose files are CP932 with a header, and may have one rejected row.
@@ -256,7 +257,16 @@ func (h *harbour) rejects(in DataLoad) [][]string {
 	h.t.Helper()
 	kept := must(h.bench, h.set.DataLoads.PutS3LoadRejects, in)
 	require.Equal(h.t, kept, must(h.bench, h.set.DataLoads.PutS3LoadRejects, in), "a repetition writes the same")
-	bucket, key, _ := strings.Cut(strings.TrimPrefix(kept.Location, "s3://"), "/")
+	require.Equal(h.t, "s3://gzs-infra-rejects/loads/"+in.Operation+"-rejects.csv", kept.Location)
+	rows := h.spreadsheet(in.Operation)
+	require.EqualValues(h.t, len(rows), kept.Rows)
+	return rows
+}
+
+// spreadsheet reads the rows that a run has kept.
+func (h *harbour) spreadsheet(operation string) [][]string {
+	h.t.Helper()
+	bucket, key := "gzs-infra-rejects", "loads/"+operation+"-rejects.csv"
 	out, err := s3.NewFromConfig(h.cfg).GetObject(h.t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &key})
 	require.NoError(h.t, err)
 	text, err := io.ReadAll(out.Body)
@@ -265,7 +275,6 @@ func (h *harbour) rejects(in DataLoad) [][]string {
 	require.Equal(h.t, bytes.Count(text, []byte("\n")), bytes.Count(text, []byte("\r\n")))
 	rows, err := csv.NewReader(bytes.NewReader(text[3:])).ReadAll()
 	require.NoError(h.t, err)
-	require.EqualValues(h.t, len(rows)-1, kept.Rows)
 	return rows[1:]
 }
 
@@ -295,4 +304,42 @@ func TestRejectedRowsAreReadableAndHarmless(t *testing.T) {
 	_, err := h.through(in)
 	require.NoError(t, err)
 	require.Contains(t, h.holds(), "(1,=1+1,)")
+}
+
+// Whoever has delivered a file with too many wrong rows is told which they are; nothing of the file is loaded, nothing stays staged.
+func TestTheRejectsOfARefusedFileAreKept(t *testing.T) {
+	h := newHarbour(t)
+	twice := shopsHeader + "3,c,\r\n3,d,\r\n4,e,\r\n4,f,\r\n" // each contradicts another one
+	for name, c := range map[string]struct {
+		file  string
+		lines []string
+	}{
+		"while it is read":            {shopsHeader + "x,a,\r\n2,,\r\n3,c,2023-02-29\r\n4,d,\r\n", []string{"2", "3", "4"}},
+		"once it was read as a whole": {twice, []string{"2", "3", "4", "5"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, os.WriteFile(filepath.Join(h.system.Folder, "shops.csv"), sjis(c.file), 0o600))
+			in := h.next()
+			for range 2 {
+				_, err := try(h.bench, h.set.DataLoads.StageDataFile, in)
+				requireType(t, err, Refused)
+				require.ErrorContains(t, err, "nothing was loaded")
+				require.ErrorContains(t, err, fmt.Sprintf("rejected rows that were found: %d, with line and reason in s3://gzs-infra-rejects/loads/%s-rejects.csv", len(c.lines), in.Operation))
+			}
+			var lines []string
+			for _, r := range h.spreadsheet(in.Operation) {
+				lines = append(lines, r[0])
+				require.NotEmpty(t, r[2], "the reason")
+			}
+			require.Equal(t, c.lines, lines)
+
+			h.fault("s3", "PutObject", sandbox.FaultDenied)
+			_, err := try(h.bench, h.set.DataLoads.StageDataFile, in)
+			requireType(t, err, Denied)
+			require.ErrorContains(t, err, "rows are rejected")
+			require.ErrorContains(t, err, "its rejected rows could not be kept")
+			must(h.bench, h.set.DataLoads.DropStagedRows, in)
+			require.Equal(t, h.held, h.holds())
+		})
+	}
 }

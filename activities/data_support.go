@@ -25,6 +25,20 @@ type FileChecked struct {
 type FileHashed struct {
 	SHA256 string `json:"sha256"`
 	Bytes  int64  `json:"bytes"`
+
+	Why string `json:"why,omitempty"` // why it is not the file that was expected; "" if it is
+}
+
+// LoadedFile asks what has become of a file by a load.
+type LoadedFile struct {
+	DataLoad
+	Load string `json:"load"` // operation of the load
+}
+
+// LoadFound is what the ledger says.
+type LoadFound struct {
+	Imported *load.Entry `json:"imported,omitempty"` // the load's own row; nil: it has imported nothing
+	Holds    *load.Entry `json:"holds,omitempty"`    // the load by which the table holds this very file now; nil: it holds something else
 }
 
 // shownRejects is how many rejected rows are named.
@@ -88,7 +102,7 @@ func notFit(err error) string {
 	return ""
 }
 
-// HashDataFile reads a file and says what it is now. A file that is gone, or another one than expected, is refused.
+// HashDataFile reads a file and says what it is now. That it is gone, or another one than expected, is an answer.
 func (a *DataLoads) HashDataFile(ctx context.Context, in DataLoad) (FileHashed, error) {
 	o, err := a.open(ctx, in)
 	if err != nil {
@@ -102,9 +116,25 @@ func (a *DataLoads) HashDataFile(ctx context.Context, in DataLoad) (FileHashed, 
 	}
 	if err = loadError(err, doing); err != nil {
 		if why := notFit(err); why != "" {
-			return FileHashed{}, fail(Refused, "%s", why)
+			return FileHashed{Why: why}, nil
 		}
 		return FileHashed{}, err
 	}
 	return FileHashed{SHA256: stream.SHA256(), Bytes: stream.Size()}, nil
+}
+
+// FindLoadedFile asks the ledger whether a load has imported, and whether the table holds the file at this moment.
+func (a *DataLoads) FindLoadedFile(ctx context.Context, in LoadedFile) (LoadFound, error) {
+	o, err := a.open(ctx, in.DataLoad)
+	if isType(err, Drifted) {
+		return LoadFound{}, fail(Drifted, "the dataset %s was edited after this run began, so the table cannot be compared with the file: put the declaration back and answer retry, or look into tejun_load.ledger for the operation %s", in.Dataset, in.Load)
+	}
+	if err != nil {
+		return LoadFound{}, err
+	}
+	var found LoadFound
+	if found.Imported, err = o.store.Entry(ctx, in.Load); err == nil {
+		found.Holds, err = o.store.Loaded(ctx, o.table, o.dataset.Digest(), strings.ToLower(in.SHA256))
+	}
+	return found, loadError(err, "ask the ledger of loads about "+in.Load)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tejun/internal/load"
+	"tejun/internal/sandbox"
 )
 
 const shopsDeclaration = `id: shops
@@ -136,9 +137,41 @@ func TestAFileIsLookedAtAgain(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, FileHashed{SHA256: file.SHA256, Bytes: int64(len(handmade))}, seen)
 	s.create("good.csv", strings.Replace(handmade, "銀座", "新橋", 1))
+	for _, other := range []DataLoad{file, s.named("none.csv", handmade)} {
+		seen, err = try(s.bench, s.set.DataLoads.HashDataFile, other)
+		require.NoError(t, err, "it is an answer")
+		require.NotEmpty(t, seen.Why)
+		require.Empty(t, seen.SHA256)
+	}
+	require.Contains(t, seen.Why, "there is no such file")
+	s.fault("s3", "GetObject", sandbox.FaultDenied)
 	_, err = try(s.bench, s.set.DataLoads.HashDataFile, file)
-	requireType(t, err, Refused)
-	require.ErrorContains(t, err, "it is another file")
-	_, err = try(s.bench, s.set.DataLoads.HashDataFile, s.named("none.csv", handmade))
-	requireType(t, err, Refused)
+	requireType(t, err, Denied)
+}
+
+// The ledger says what a load has left, and what the table holds now.
+func TestTheLedgerSaysWhatALoadHasLeft(t *testing.T) {
+	s := newShop(t)
+	file := s.create("good.csv", handmade)
+	look := func() LoadFound {
+		return must(s.bench, s.set.DataLoads.FindLoadedFile, LoadedFile{DataLoad: file, Load: "loadofit0001"})
+	}
+	require.Equal(t, LoadFound{}, look())
+	loaded := file
+	loaded.Operation = "loadofit0001"
+	staged := must(s.bench, s.set.DataLoads.StageDataFile, loaded)
+	does := must(s.bench, s.set.DataLoads.CompareStagedRows, loaded)
+	require.Nil(t, staged.Already)
+	must(s.bench, s.set.DataLoads.ImportStagedRows, LoadImport{DataLoad: loaded, Source: "s", Expect: does.Counts})
+	found := look()
+	require.EqualValues(t, 2, found.Imported.Rows)
+	require.Equal(t, "loadofit0001", found.Holds.Operation)
+	s.exec(`DELETE FROM public.shops WHERE code = '0001'`)
+	found = look()
+	require.NotNil(t, found.Imported)
+	require.Nil(t, found.Holds, "somebody has changed the table since")
+	file.Declaration = "edited"
+	_, err := try(s.bench, s.set.DataLoads.FindLoadedFile, LoadedFile{DataLoad: file, Load: "loadofit0001"})
+	requireType(t, err, Drifted)
+	require.NotContains(t, err.Error(), "nothing was loaded")
 }

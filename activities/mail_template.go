@@ -31,6 +31,7 @@ var mailNeeds = map[string][]string{
 	"after-never":         {"title", "plan", "until", "runId"},
 	"step-held":           {"step", "error", "runId"},
 	"undo-failed":         {"step", "error", "runId"},
+	"arrival-problem":     {"detail", "runId"},
 	"backup-missing":      {"error", "detail", "start", "runId"},
 	"support-request":     {"title", "requester", "until", "detail", "runId"},
 	"support-create":      {"title", "until", "detail", "runId"},

@@ -54,6 +54,7 @@ type RDS struct {
 type rdsRecords interface {
 	fenceStore
 	LiveRuns(ctx context.Context) ([]records.LiveRun, error)
+	AllReservations(ctx context.Context, at time.Time) ([]records.Reservation, error)
 }
 
 // CreateRDSClusterSnapshot asks for a snapshot and does not wait for it: see AwaitRDSClusterSnapshot. CreateDBClusterSnapshot

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
+
+	"tejun/internal/records"
 )
 
 // ofRun tells whether a run took a snapshot before it changed something: it has the run's tag and the run's key at the end of
@@ -20,7 +22,7 @@ func ofRun(s types.DBClusterSnapshot) bool {
 }
 
 // ListRDSRunSnapshots lists the snapshots that runs took before they changed something, the newest first. Those of runs that still
-// go on are left out: they may be the way back.
+// go on are left out, and those that a run has reserved until it ends: they may be the way back.
 func (a *RDS) ListRDSRunSnapshots(ctx context.Context, in Backups) (BackupList, error) {
 	found, err := a.list(ctx, in, ofRun)
 	if err != nil {
@@ -30,9 +32,18 @@ func (a *RDS) ListRDSRunSnapshots(ctx context.Context, in Backups) (BackupList, 
 	if err != nil {
 		return BackupList{}, err
 	}
-	found.Backups = slices.DeleteFunc(found.Backups, func(b Backup) bool { return live[b.Operation] })
+	held, err := a.records.AllReservations(ctx, time.Time{})
+	if err != nil {
+		return BackupList{}, recordsError(err, "look which snapshots are reserved")
+	}
+	found.Backups = slices.DeleteFunc(found.Backups, func(b Backup) bool {
+		return live[b.Operation] || slices.ContainsFunc(held, func(r records.Reservation) bool { return r.Resource == SnapshotResource(b.ID) })
+	})
 	return found, nil
 }
+
+// SnapshotResource is the name under which a run reserves the snapshot that another one took: while it is held nobody deletes it.
+func SnapshotResource(id string) string { return "snapshot:" + id }
 
 // live is the operations of the runs that still go on: a run holds something until it ends, and has written evidence before.
 func (a *RDS) live(ctx context.Context) (map[string]bool, error) {

@@ -114,3 +114,24 @@ func TestExpiredSnapshotsOfRunsNeverCountAsBackups(t *testing.T) {
 	require.Equal(t, []Backup{at("older", 30)}, ExpiredRunSnapshots([]Backup{at("backup", 25)}, snapshots, 1, limit))
 	require.Equal(t, []Backup{at("older", 30), at("old", 20)}, ExpiredRunSnapshots([]Backup{at("backup", 0)}, snapshots, 1, limit))
 }
+
+// A run that may still want another one's snapshot back reserves it, and nobody deletes it until then.
+func TestReservedSnapshotsStay(t *testing.T) {
+	b := newBench(t)
+	in := b.backups(b.system.AWS.Region)
+	id := b.ofOperation(b.operation)
+	b.backedUp()
+	require.Equal(t, []string{id}, ids(must(b, b.set.RDS.ListRDSRunSnapshots, in)))
+	now := time.Now()
+	holder, err := database.Reserve(t.Context(), records.Reservation{
+		Resource: SnapshotResource(id), WorkflowID: "support-" + b.operation, Runbook: "DataSupport", Requester: "ito", From: now.Add(-2 * time.Hour), Until: now.Add(-time.Hour),
+	})
+	require.NoError(t, err)
+	require.Nil(t, holder)
+	require.Empty(t, ids(must(b, b.set.RDS.ListRDSRunSnapshots, in)), "also beyond the time that was thought of")
+	gone := BackupDeletion{Operation: b.operation, Backups: in, ID: id, Keep: 1, OlderThan: now.Add(time.Hour)}
+	_, err = try(b, b.set.RDS.DeleteRDSRunSnapshot, gone)
+	requireType(t, err, Refused)
+	require.NoError(t, database.Release(t.Context(), "support-"+b.operation))
+	must(b, b.set.RDS.DeleteRDSRunSnapshot, gone)
+}

@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -24,6 +25,18 @@ type Reserve struct {
 	Requester string    `json:"requester"` // person ID
 	From      time.Time `json:"from"`
 	Until     time.Time `json:"until"`
+
+	Parent string `json:"parent,omitempty"` // workflow ID of the run that has started this one; what it holds is not held again
+}
+
+// Reserved says what was not reserved because the parent holds it.
+type Reserved struct {
+	Passed []string `json:"passed,omitempty"`
+}
+
+// Release names resources that a run lets go of.
+type Release struct {
+	Resources []string `json:"resources"`
 }
 
 // recordsStore is what these activities need of the database.
@@ -31,7 +44,8 @@ type recordsStore interface {
 	AppendEvidence(ctx context.Context, e records.Evidence) (records.Row, error)
 	ReserveAll(ctx context.Context, list []records.Reservation) (*records.Reservation, error)
 	StillHeld(ctx context.Context, workflowID string, resources []string, at time.Time) ([]records.Reservation, error)
-	Release(ctx context.Context, workflowID string) error
+	Reservations(ctx context.Context, workflowID string) ([]records.Reservation, error)
+	Release(ctx context.Context, workflowID string, resources ...string) error
 }
 
 // Records reads and writes our own database. Its activities are local ones: quick, and part of the workflow's task.
@@ -57,12 +71,19 @@ func (a *Records) AppendEvidence(ctx context.Context, in records.Evidence) (Evid
 }
 
 // ReserveResources holds all of the resources, or none. A conflict is an error of type Locked that names the holder.
-func (a *Records) ReserveResources(ctx context.Context, in Reserve) (struct{}, error) {
+func (a *Records) ReserveResources(ctx context.Context, in Reserve) (Reserved, error) {
 	if len(in.Resources) == 0 || !in.From.Before(in.Until) {
-		return struct{}{}, fail(InvalidInput, "reserve %v from %s until %s: name at least one resource, and an end after the start", in.Resources, in.From.Format(time.RFC3339), in.Until.Format(time.RFC3339))
+		return Reserved{}, fail(InvalidInput, "reserve %v from %s until %s: name at least one resource, and an end after the start", in.Resources, in.From.Format(time.RFC3339), in.Until.Format(time.RFC3339))
+	}
+	done, err := a.passed(ctx, in)
+	if err != nil {
+		return Reserved{}, err
 	}
 	list := make([]records.Reservation, 0, len(in.Resources))
 	for _, name := range in.Resources {
+		if slices.Contains(done.Passed, name) {
+			continue
+		}
 		list = append(list, records.Reservation{
 			Resource: name, WorkflowID: activity.GetInfo(ctx).WorkflowExecution.ID, Runbook: in.Runbook, Requester: in.Requester,
 			From: in.From, Until: in.Until,
@@ -70,19 +91,38 @@ func (a *Records) ReserveResources(ctx context.Context, in Reserve) (struct{}, e
 	}
 	holder, err := a.store.ReserveAll(ctx, list)
 	if err != nil {
-		return struct{}{}, recordsError(err, "reserve resources")
+		return Reserved{}, recordsError(err, "reserve resources")
 	}
 	if holder != nil {
-		return struct{}{}, fail(Locked, "%s is held by %s (%s, requested by %s) from %s until %s: choose another time, or wait for that run to end",
+		return Reserved{}, fail(Locked, "%s is held by %s (%s, requested by %s) from %s until %s: choose another time, or wait for that run to end",
 			holder.Resource, holder.WorkflowID, holder.Runbook, holder.Requester, inJapan(holder.From), inJapan(holder.Until))
 	}
-	return struct{}{}, nil
+	return done, nil
+}
+
+// passed is what the parent holds of the resources.
+func (a *Records) passed(ctx context.Context, in Reserve) (done Reserved, err error) {
+	if in.Parent == "" {
+		return done, nil
+	}
+	held, err := a.store.Reservations(ctx, in.Parent)
+	if err != nil {
+		return done, recordsError(err, "look what the run "+in.Parent+" holds")
+	}
+	for _, h := range held {
+		if slices.Contains(in.Resources, h.Resource) {
+			done.Passed = append(done.Passed, h.Resource)
+		}
+	}
+	return done, nil
 }
 
 // Take asks whether resources that were reserved are free at this moment.
 type Take struct {
 	Resources []string  `json:"resources"`
 	At        time.Time `json:"at"`
+
+	Parent string `json:"parent,omitempty"` // workflow ID of the run that has started this one, which is in nobody's way
 }
 
 // TakeResources makes sure that no other run is still at work on the resources, though its time may be over. If one is,
@@ -92,6 +132,7 @@ func (a *Records) TakeResources(ctx context.Context, in Take) (struct{}, error) 
 	if err != nil {
 		return struct{}{}, recordsError(err, "look who still holds the resources")
 	}
+	held = slices.DeleteFunc(held, func(r records.Reservation) bool { return r.WorkflowID == in.Parent })
 	if len(held) > 0 {
 		h := held[0]
 		return struct{}{}, fail(Locked, "%s is still held by %s (%s, requested by %s), which should have ended by %s: wait until it has, or see `starter show %s`; a run that will never end is released with `starter locks release`",
@@ -103,6 +144,15 @@ func (a *Records) TakeResources(ctx context.Context, in Take) (struct{}, error) 
 // ReleaseResources lets go of everything that the run holds.
 func (a *Records) ReleaseResources(ctx context.Context, _ struct{}) (struct{}, error) {
 	err := a.store.Release(ctx, activity.GetInfo(ctx).WorkflowExecution.ID)
+	return struct{}{}, recordsError(err, "release resources")
+}
+
+// ReleaseNamedResources lets go of some of what the run holds; what it does not hold is no error.
+func (a *Records) ReleaseNamedResources(ctx context.Context, in Release) (struct{}, error) {
+	if len(in.Resources) == 0 {
+		return struct{}{}, fail(InvalidInput, "release: name at least one resource")
+	}
+	err := a.store.Release(ctx, activity.GetInfo(ctx).WorkflowExecution.ID, in.Resources...)
 	return struct{}{}, recordsError(err, "release resources")
 }
 

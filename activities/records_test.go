@@ -71,3 +71,46 @@ func TestReservationsOfTwoRunsExcludeEachOther(t *testing.T) {
 	_, err = try(b, b.set.Records.ReserveResources, mine)
 	requireType(t, err, InvalidInput)
 }
+
+// What a run holds lets those through that it has started, and nobody else.
+func TestWhatTheParentHoldsLetsItsChildPass(t *testing.T) {
+	b := newBench(t)
+	parent, now := "parent-of-"+b.operation, time.Now()
+	hers := b.operation + "/dataset"
+	reserve := func() {
+		holder, err := database.Reserve(t.Context(), records.Reservation{
+			Resource: hers, WorkflowID: parent, Runbook: "DataSupport", Requester: "ito", From: now.Add(-2 * time.Hour), Until: now.Add(time.Hour),
+		})
+		require.NoError(t, err)
+		require.Nil(t, holder)
+	}
+	reserve()
+	mine := Reserve{Resources: []string{b.operation + "/table", hers}, Runbook: "DataLoad", Requester: "ito", From: now, Until: now.Add(time.Hour)}
+	for _, stranger := range []string{"", "another-" + b.operation, b.operation} {
+		mine.Parent = stranger
+		_, err := try(b, b.set.Records.ReserveResources, mine)
+		requireType(t, err, Locked)
+		require.ErrorContains(t, err, parent)
+		_, err = try(b, b.set.Records.TakeResources, Take{Resources: mine.Resources, Parent: stranger, At: now})
+		requireType(t, err, Locked)
+	}
+	mine.Parent = parent
+	for range 2 {
+		require.Equal(t, Reserved{Passed: []string{hers}}, must(b, b.set.Records.ReserveResources, mine))
+		must(b, b.set.Records.TakeResources, Take{Resources: mine.Resources, Parent: parent, At: now})
+	}
+	require.NoError(t, database.Release(t.Context(), parent))
+	reserve() // the child has not taken it for itself
+	require.NoError(t, database.Release(t.Context(), parent))
+
+	must(b, b.set.Records.ReleaseNamedResources, Release{Resources: []string{b.operation + "/other"}})
+	must(b, b.set.Records.ReserveResources, Reserve{Resources: []string{hers}, Runbook: "DataLoad", Requester: "ito", From: now, Until: now.Add(time.Hour)})
+	for range 2 {
+		must(b, b.set.Records.ReleaseNamedResources, Release{Resources: []string{hers}})
+	}
+	reserve()
+	require.NoError(t, database.Release(t.Context(), parent))
+	_, err := try(b, b.set.Records.ReleaseNamedResources, Release{})
+	requireType(t, err, InvalidInput)
+	must(b, b.set.Records.ReleaseResources, struct{}{})
+}

@@ -96,7 +96,7 @@ func New(d Deps) (Set, error) {
 		Operated:   data,
 		Repairs:    &Repairs{operated: data, records: d.Records, system: d.System},
 		DataLoads:  &DataLoads{operated: data, client: objects, records: d.Records, system: d.System},
-		Arrivals:   &Arrivals{client: objects, records: d.Records, system: d.System},
+		Arrivals:   &Arrivals{client: objects, records: d.Records, system: d.System, operated: d.Operated, now: time.Now},
 		CloudWatch: &CloudWatch{client: cloudwatch.NewFromConfig(cfg), changes: changes},
 		Scheduler:  &Scheduler{client: scheduler.NewFromConfig(cfg), changes: changes},
 		SES:        &SES{client: sesv2.NewFromConfig(cfg), records: d.Records, system: d.System, ui: d.UI},
@@ -108,7 +108,7 @@ func New(d Deps) (Set, error) {
 			waf: wafv2.NewFromConfig(cfg, func(o *wafv2.Options) { o.Region = globalRegion }), config: configservice.NewFromConfig(cfg),
 		}},
 		Directory: &Directory{system: d.System, calendar: d.Calendar, operated: d.Operated, now: time.Now},
-		Runs:      newRuns(),
+		Runs:      newRuns(d),
 
 		Releases: newReleases(d, cfg, changes, objects),
 	}, nil
@@ -176,8 +176,12 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.DataLoads.DropStagedRows,
 		s.Arrivals.ListS3Arrivals,
 		s.Arrivals.KeepS3Arrival,
+		s.Arrivals.KeepArrivalRefused,
+		s.Arrivals.KeepArrivalProblems,
+		s.Arrivals.ClaimS3Arrival,
 		s.DataLoads.CheckDataFile,
 		s.DataLoads.HashDataFile,
+		s.DataLoads.FindLoadedFile,
 		s.CloudWatch.PlanCloudWatchAlarmMute,
 		s.CloudWatch.MuteCloudWatchAlarms,
 		s.CloudWatch.UnmuteCloudWatchAlarms,
@@ -195,6 +199,7 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Settings.ApplySetting,
 		s.Settings.RevertSetting,
 		s.Settings.EvaluateConfigRules,
+		s.Records.ReleaseNamedResources,
 		s.Directory.ResolvePerson,
 		s.Directory.ResolveMoments,
 		s.Directory.ResolvePlannedOutage,
@@ -209,6 +214,7 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Directory.ResolveExtension,
 		s.Runs.FindRun,
 		s.Runs.AwaitRun,
+		s.Runs.ListRunHands,
 	} {
 		r.RegisterActivity(activity)
 	}

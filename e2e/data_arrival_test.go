@@ -1,10 +1,18 @@
 package e2e
 
 import (
+	"context"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"tejun/internal/calendar"
+	"tejun/internal/records"
+	"tejun/internal/schedules"
+	"tejun/internal/system"
 	"tejun/workflows"
 	"tejun/workflows/runbook"
 )
@@ -67,4 +75,65 @@ func TestFilesThatArriveAreLoadedOnce(t *testing.T) {
 	third.done()
 	require.NoError(t, w.client.GetWorkflow(t.Context(), third.id, "").Get(t.Context(), &loaded))
 	require.EqualValues(t, 1, loaded.Counts.New)
+}
+
+// A file whose table another run holds waits until that run has let go, and one bad declaration beside it stops nothing.
+func TestArrivalWaitsForItsTableBesideABadDataset(t *testing.T) {
+	declared := strings.NewReplacer("id: arriving-shops", "id: arriving-late", "e2e_arriving_shops", "e2e_arriving_late").Replace(arrivingShops)
+	w := loads(t, map[string]string{"arriving-late": declared, "bad": "id: ["})
+	w.put("gzs-incoming", "shops/one.csv", []byte("1,東京\n"))
+	// The table is taken for later, so a load of now would be refused.
+	now := time.Now()
+	holder, err := w.records.Reserve(t.Context(), records.Reservation{
+		Resource: "database:" + w.system().Database.Cluster + "/public.e2e_arriving_late", WorkflowID: "repair-of-" + w.queue, Runbook: "DataRepair", Requester: "ito",
+		From: now.Add(time.Hour), Until: now.Add(2 * time.Hour),
+	})
+	require.NoError(t, err)
+	require.Nil(t, holder)
+	first := w.intake()
+	require.Empty(t, first.Started)
+	require.Len(t, first.Waiting, 1, "it sees that too")
+	require.Len(t, first.Problems, 1, "one bad declaration stops nothing")
+	require.Empty(t, w.intake().Started)
+	require.Len(t, w.mails("operators"), 1, "people are told once")
+	require.NoError(t, w.records.Release(t.Context(), "repair-of-"+w.queue))
+
+	second := w.intake()
+	require.Len(t, second.Started, 1)
+	load := &run{world: w, id: second.Started[0].Load}
+	load.answer(load.asks("approval", "content"), runbook.Approve, "sato")
+	load.done()
+}
+
+// The intake is what its schedule starts, with the input of system.yaml.
+func TestTheScheduleStartsTheIntake(t *testing.T) {
+	w := unsettled(t)
+	w.queue = schedules.TaskQueue
+	cal, err := calendar.Japan()
+	require.NoError(t, err)
+	sys := *w.system()
+	sys.ID = w.system().ID + "-" + strings.ToLower(w.system().Distribution.ID) // the stack is shared, and so are its schedules
+	sys.Schedules = slices.DeleteFunc(slices.Clone(sys.Schedules), func(s system.Schedule) bool { return s.Runbook != "DataArrival" })
+	require.Len(t, sys.Schedules, 1)
+	_, err = schedules.Apply(t.Context(), w.client, &sys, cal)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		sys.Schedules = nil
+		_, err := schedules.Apply(context.Background(), w.client, &sys, cal)
+		require.NoError(t, err)
+	})
+	settle(w)
+	w.put("gzs-incoming", "postal-codes/scheduled.zip", []byte("no archive"))
+	triggered, err := schedules.Trigger(t.Context(), w.client, &sys, "data-arrival")
+	require.NoError(t, err)
+	r := &run{world: w, id: triggered.LastRun}
+	r.done()
+	require.Equal(t, "DataArrival", r.status().Runbook)
+	require.Equal(t, "ito", r.status().Requester)
+	var result workflows.DataArrivalResult
+	require.NoError(t, w.client.GetWorkflow(t.Context(), r.id, "").Get(t.Context(), &result))
+	require.Len(t, result.Started, 1)
+	load := &run{world: w, id: result.Started[0].Load}
+	load.answer(load.asks("held", "stage"), runbook.Rollback, "kato")
+	load.ends(runbook.ErrRolledBack)
 }

@@ -19,8 +19,8 @@ import (
 	"tejun/workflows/runbook"
 )
 
-// shopDeclaration is a dataset of files that people create. TABLE is the test's own.
-const shopDeclaration = `id: shops
+// shopDeclaration is a dataset of files that people create. DATASET and TABLE are the test's own: a run holds both.
+const shopDeclaration = `id: DATASET
 name: {ja: 店舗, en: Shops}
 source:
   s3: {bucket: gzs-incoming, prefix: shops/}
@@ -40,7 +40,8 @@ approval: {when: over-limits}
 // office is a world in which shops are asked for.
 type office struct {
 	*world
-	table string
+	table   string
+	dataset string
 }
 
 func newOffice(t *testing.T) *office {
@@ -48,9 +49,10 @@ func newOffice(t *testing.T) *office {
 	folder := t.TempDir()
 	table := fmt.Sprintf("support_shops_%d", worlds.Add(1))
 	require.NoError(t, os.Mkdir(filepath.Join(folder, "datasets"), 0o755))
-	declaration := strings.Replace(shopDeclaration, "TABLE", table, 1)
+	dataset := strings.ReplaceAll(table, "_", "-")
+	declaration := strings.NewReplacer("TABLE", table, "DATASET", dataset).Replace(shopDeclaration)
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "datasets", "shops.yaml"), []byte(declaration), 0o644))
-	return &office{newWorld(t, func(s *system.System) { s.Folder = folder }), table}
+	return &office{newWorld(t, func(s *system.System) { s.Folder = folder }), table, dataset}
 }
 
 // create puts a file where the dataset expects it and returns what its creator reports.
@@ -64,10 +66,19 @@ func (o *office) create(name, content string) map[string]string {
 	return map[string]string{"file": name, "sha256": hex.EncodeToString(sum[:]), "hours": "1.5"}
 }
 
+// agreed is a request whose estimate was given and approved.
+func (o *office) agreed() *run {
+	o.t.Helper()
+	r := o.ask()
+	r.reported("estimate", "tanaka", agreedHours)
+	r.answer(r.asks("approval", "estimate"), runbook.Approve, "sato")
+	return r
+}
+
 func (o *office) ask() *run {
 	o.t.Helper()
 	return o.begin("DataSupport", workflows.DataSupportInput{
-		Title: "店舗データの作成", Request: "新しい店舗を登録してください。", Dataset: "shops", Deadline: "+10bd 17:00", Requester: "ito", Operator: "tanaka",
+		Title: "店舗データの作成", Request: "新しい店舗を登録してください。", Dataset: o.dataset, Deadline: "+10bd 17:00", Requester: "ito", Operator: "tanaka",
 	})
 }
 
@@ -195,9 +206,7 @@ func TestDataSupportAfterAResetTakesOverTheLoadThatWasThere(t *testing.T) {
 func TestDataSupportCancelledWhileItLoadsCancelsTheLoad(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	r := o.ask()
-	r.reported("estimate", "tanaka", agreedHours)
-	r.answer(r.asks("approval", "estimate"), runbook.Approve, "sato")
+	r := o.agreed()
 	r.reported("create", "tanaka", o.create("one.csv", "code,name\n0001,銀座\n0002,上野\n"))
 	r.answer(r.asks("approval", "check"), runbook.Approve, "kato")
 	load := r.child(1)
@@ -209,4 +218,40 @@ func TestDataSupportCancelledWhileItLoadsCancelsTheLoad(t *testing.T) {
 	require.NotContains(t, s.Says, "Not put back")
 	require.Equal(t, runbook.Failed, load.ended().State)
 	require.Zero(t, o.imports())
+}
+
+// While a file is created, the intake and whoever starts loads by hand leave the dataset alone; the run's own load passes.
+func TestNobodyElseLoadsACreatedFile(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	r := o.agreed()
+	r.asks("work", "create")
+	file := o.create("one.csv", "code,name\n0001,銀座\n0002,上野\n")
+	found := o.intake()
+	require.Empty(t, found.Started)
+	require.Len(t, found.Waiting, 1)
+	require.Equal(t, r.id+" holds dataset:"+o.dataset, found.Waiting[0].Waits)
+	byHand := o.begin("DataLoad", workflows.DataLoadInput{Dataset: o.dataset, File: "one.csv", Reason: "手動", Requester: "ito", Operator: "kato"})
+	byHand.ends(runbook.ErrRefused)
+	require.Contains(t, byHand.status().Says, "dataset:"+o.dataset+" is held by "+r.id)
+
+	r.reported("create", "tanaka", file)
+	r.answer(r.asks("approval", "check"), runbook.Approve, "kato")
+	load := r.child(1)
+	load.answer(load.asks("approval", "content"), runbook.Approve, "suzuki")
+	r.asks("approval", "acceptance")
+	require.Equal(t, "0001 銀座, 0002 上野", o.rows())
+	var held []string
+	for _, h := range r.status().Holds {
+		held = append(held, h.Resource)
+	}
+	require.Len(t, held, 1)
+	require.Regexp(t, "^snapshot:tejun-load-", held[0], "the way back is kept, and the dataset is free")
+	found = o.intake()
+	require.Empty(t, found.Started, "what was created is no file that has arrived")
+	require.Equal(t, 1, found.Known)
+	r.answer(r.asks("approval", "acceptance"), runbook.Approve, "ito")
+	r.done()
+	require.Equal(t, 1, o.imports())
+	require.Empty(t, r.status().Holds)
 }

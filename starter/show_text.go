@@ -138,6 +138,8 @@ var marks = map[runbook.StepState]struct{ mark, colour string }{
 	runbook.StepSkipped: {"[-]", yellow},
 	runbook.StepFailed:  {"[!]", red},
 	runbook.StepUndone:  {"[<]", yellow},
+
+	runbook.StepNotNeeded: {"[/]", dim},
 }
 
 func (a *app) printSteps(s *runbook.Status, now time.Time, zone *time.Location) {

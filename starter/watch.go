@@ -102,7 +102,7 @@ func (a *app) follow(ctx context.Context, c client.Client, id, runID string) err
 
 func (a *app) sayStatus(s *runbook.Status, say func(key, text string)) {
 	for _, step := range s.Steps {
-		if step.State == runbook.StepPending {
+		if step.State == runbook.StepPending || step.State == runbook.StepNotNeeded {
 			continue
 		}
 		m := marks[step.State]

@@ -2,6 +2,8 @@ package workflows
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -20,8 +22,11 @@ import (
 //
 // The load of a file has an ID that follows from the dataset, the key and the content, and Temporal takes an ID once; our own
 // database remembers it for longer than Temporal does. So no file is loaded twice and for each a load is started, whatever is
-// killed. A load that was refused, for whatever reason, is not tried again until the file changes: then it is a person's to start. Of several files for one table the oldest goes first, and the
-// next when its load has ended. The intake approves nothing and changes nothing: that is the load's.
+// killed. A load that was refused because another run held what it needs is started once more at a later look, under an ID that
+// counts on. One that ended otherwise is not tried again until the file changes: then it is a person's to start. Of several
+// files for one table the oldest goes first, and the next when its load has ended. A file that a load would refuse at once, a
+// dataset that is declared wrongly and a place that may not be read are told to people once a day, and stop nothing else. The
+// intake approves nothing and changes nothing: that is the load's.
 var dataArrival = runbook.Spec{Name: "DataArrival", Row: 9, Title: "データ受付 · Data arrival"}
 
 // DataArrivalInput says for whom the loads are started.
@@ -46,10 +51,11 @@ func (in *DataArrivalInput) request() system.DatabaseRequest {
 
 // DataArrivalResult is what the report needs.
 type DataArrivalResult struct {
-	Started  []activities.Arrival `json:"started"` // loads that were started
-	Waiting  []activities.Arrival `json:"waiting"` // new files whose turn has not come, the oldest ones
-	More     int                  `json:"more"`    // that wait too and are not named
-	Known    int                  `json:"known"`   // files for which a load was started before
+	Started  []activities.Arrival `json:"started"`            // loads that were started
+	Waiting  []activities.Arrival `json:"waiting"`            // new files whose turn has not come, the oldest ones
+	More     int                  `json:"more"`               // that wait too and are not named
+	Known    int                  `json:"known"`              // files for which a load was started before
+	Problems []string             `json:"problems,omitempty"` // what cannot be taken in, in words
 	Evidence runbook.Evidence     `json:"evidence"`
 }
 
@@ -91,6 +97,8 @@ func (a *intake) run(ctx workflow.Context) error {
 			return err
 		}
 	}
+	a.Found(ctx, a.facts()...)
+	a.tellProblems(ctx)
 	a.Record(ctx, "arrivals", "", a.result)
 	return nil
 }
@@ -100,10 +108,49 @@ func (a *intake) list() runbook.StepSpec {
 	return runbook.StepSpec{
 		Name: "list", Title: "到着ファイルの確認 · Look which files have arrived",
 		Do: func(ctx workflow.Context) (err error) {
-			a.found, err = runbook.Call(ctx, runbook.Change, arrivals.ListS3Arrivals, struct{}{})
+			a.found, err = runbook.Call(ctx, runbook.Change, arrivals.ListS3Arrivals, activities.ArrivalQuestion{Requester: a.in.Requester, Operator: a.in.Operator})
 			a.result.Waiting, a.result.More, a.result.Known = a.found.Waiting, a.found.More, a.found.Known
+			a.result.Problems = nil
+			for _, p := range a.found.Problems {
+				a.result.Problems = append(a.result.Problems, p.String())
+			}
 			return err
 		},
+	}
+}
+
+// facts are what the look has found, for people who look at the run.
+func (a *intake) facts() []runbook.Fact {
+	facts := []runbook.Fact{{Name: "登録済み・開始済み · Files for which a load was started before", Value: strconv.Itoa(a.result.Known)}}
+	for _, x := range a.result.Started {
+		facts = append(facts, runbook.Fact{Name: "登録開始 · Load started", Value: x.Dataset + "/" + x.File + " → " + x.Load})
+	}
+	for _, x := range a.result.Waiting {
+		facts = append(facts, runbook.Fact{Name: "待機 · Waits", Value: x.Dataset + "/" + x.File + ": " + x.Waits})
+	}
+	for _, p := range a.result.Problems {
+		facts = append(facts, runbook.Fact{Name: "受付不可 · Cannot be taken in", Value: p})
+	}
+	return facts
+}
+
+// tellProblems tells people what cannot be taken in, each problem once a day.
+func (a *intake) tellProblems(ctx workflow.Context) {
+	var lines, keys []string
+	for _, p := range a.found.Problems {
+		if p.Untold != "" {
+			lines, keys = append(lines, "・"+p.String()), append(keys, p.Untold)
+		}
+	}
+	if len(keys) == 0 {
+		return
+	}
+	err := a.Notify(ctx, "problems", "arrival-problem", a.found.TellTo, map[string]string{"detail": strings.Join(lines, "\n")})
+	if err == nil {
+		_, err = runbook.Call(ctx, runbook.Change, arrivals.KeepArrivalProblems, activities.ProblemsTold{Keys: keys})
+	}
+	if err != nil { // the next look tells them: twice is better than never
+		workflow.GetLogger(ctx).Warn("people may not know of the problems yet", "error", runbook.Words(err))
 	}
 }
 

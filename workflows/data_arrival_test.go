@@ -22,14 +22,22 @@ type arriving struct {
 	loads  []workflows.DataLoadInput
 	starts []string // IDs of the loads
 	kept   []string
+	told   []string
 }
 
 func withArrivals(t *testing.T, loads ...string) *arriving {
-	a := &arriving{vault: withVault(newWorld(t)), found: activities.ArrivalsFound{New: []activities.Arrival{}, Waiting: []activities.Arrival{{File: "later.zip"}}, Known: 7}}
+	a := &arriving{vault: withVault(newWorld(t)), found: activities.ArrivalsFound{New: []activities.Arrival{}, Waiting: []activities.Arrival{{File: "later.zip", Waits: "an older one came first"}}, Known: 7}}
 	for _, id := range loads {
 		a.found.New = append(a.found.New, activities.Arrival{Dataset: "d", Table: "public." + id, File: id + ".zip", ETag: "e", Load: id})
 	}
-	stub(a.world, "ListS3Arrivals", func(struct{}) (activities.ArrivalsFound, error) { return a.found, nil })
+	stub(a.world, "ListS3Arrivals", func(in activities.ArrivalQuestion) (activities.ArrivalsFound, error) {
+		require.Equal(t, activities.ArrivalQuestion{Requester: "ito", Operator: "tanaka"}, in)
+		return a.found, nil
+	})
+	stub(a.world, "KeepArrivalProblems", func(in activities.ProblemsTold) (struct{}, error) {
+		a.told = append(a.told, in.Keys...)
+		return struct{}{}, nil
+	})
 	stub(a.world, "KeepS3Arrival", func(in activities.Arrival) (struct{}, error) {
 		a.kept = append(a.kept, in.Load)
 		return struct{}{}, nil
@@ -97,4 +105,31 @@ func TestArrivalRefusesBadInput(t *testing.T) {
 	err := a.execute("DataArrival", map[string]any{"requester": "ito", "operator": "tanaka"})
 	require.True(t, runbook.IsEnd(err, runbook.ErrInvalidInput), "%v", err)
 	require.ErrorContains(t, err, "reason is missing")
+}
+
+// What cannot be taken in is told once and stops nothing; what people know of is in the result only.
+func TestArrivalTellsOnceWhatItCannotTakeIn(t *testing.T) {
+	a := withArrivals(t, "load-d-1")
+	a.found.TellTo = "operators"
+	a.found.Problems = []activities.ArrivalProblem{{Declaration: "bad.yaml", Why: "line 1"}, {Dataset: "shut", Kind: "Denied", Why: "no access", Untold: "k2"}}
+	require.NoError(t, a.look())
+	require.Equal(t, []string{"load-d-1"}, a.starts)
+	require.Equal(t, []string{"k2"}, a.told)
+	require.Equal(t, []string{"mail:arrival-problem"}, a.effects())
+	var r workflows.DataArrivalResult
+	require.NoError(t, a.env.GetWorkflowResult(&r))
+	require.Equal(t, []string{"bad.yaml：line 1", "shut：no access"}, r.Problems)
+	var about []string
+	for _, f := range a.status().About {
+		about = append(about, f.Value)
+	}
+	require.Equal(t, []string{"7", "d/load-d-1.zip → load-d-1", "/later.zip: an older one came first", "bad.yaml：line 1", "shut：no access"}, about)
+}
+
+func TestProblemsThatNobodyCouldBeToldOfAreToldTheNextTime(t *testing.T) {
+	a := withArrivals(t)
+	a.found.Problems = []activities.ArrivalProblem{{Dataset: "shut", Why: "no access", Untold: "k"}}
+	a.fail["SendSESMail"] = func(int) error { return temporal.NewNonRetryableApplicationError("no", activities.Denied, nil) }
+	require.NoError(t, a.look())
+	require.Empty(t, a.told)
 }

@@ -17,7 +17,7 @@ func (l *loading) file() activities.DataLoad {
 	}
 }
 
-func (l *loading) take() runbook.StepSpec { return takeStep(l.Run, l.resources()) }
+func (l *loading) take() runbook.StepSpec { return takeStep(l.Run, l.held()) }
 
 // stage reads the file into staging tables. Its undo, which every run ends with, drops them.
 func (l *loading) stage() runbook.StepSpec {
@@ -50,7 +50,10 @@ func (l *loading) putRejects(ctx workflow.Context) (err error) {
 	return err
 }
 
-func (l *loading) snapshotID() string { return "tejun-load-" + l.Operation() }
+func (l *loading) snapshotID() string { return loadSnapshotID(l.Operation()) }
+
+// loadSnapshotID names the snapshot that a load takes before it imports.
+func loadSnapshotID(operation string) string { return "tejun-load-" + operation }
 
 func (l *loading) snapshot() runbook.StepSpec {
 	return snapshotStep(l.Run, l.on.Cluster, l.snapshotID(), &l.result.Snapshot)

@@ -18,12 +18,17 @@ import (
 // by a second person of the vendor, who is neither its creator nor the operator. DataLoad (row 9) loads exactly the file that was
 // looked at, as a run of its own with gates of its own. The ministry accepts (受入) what was loaded.
 //
-// Whatever is wrong with the file, whoever finds it, leads back to its creation, three rounds in all. Every wait ends: the
+// Whatever is wrong with the file, whoever finds it, leads back to its creation, three rounds in all and none after the deadline.
+// What is not the file's fault, an outage or another run in the way, does not. Every wait ends: the
 // estimate, its approval, the creation and the double check with the deadline of the request, the acceptance by itself.
 //
 // Nothing but the load changes anything, and what it has loaded stays, accepted or not: the way back is its snapshot, or the
 // earlier edition of the file. Printing in bulk (大量複製印刷) and receiving paper are done by people outside of this runbook.
 var dataSupport = runbook.Spec{Name: "DataSupport", Row: 25, Title: "業務運用支援 · Business support"}
+
+// supportEdition is the change by which the dataset is held while a file of it is created, and by which runs that have come as
+// far as that take the ways that were mended with it. Runs of before go on as they began.
+const supportEdition = "hold-dataset"
 
 // mostRounds is how often the file is created before the run gives up.
 const mostRounds = 3
@@ -72,14 +77,16 @@ func (in *DataSupportInput) request(from time.Time) load.SupportRequest {
 // DataSupportResult is what the report needs.
 type DataSupportResult struct {
 	Estimate    Estimate               `json:"estimate"`
-	ActualHours float64                `json:"actualHours"` // of all rounds, as the creators reported them
-	Rounds      int                    `json:"rounds"`      // files that were created
-	File        string                 `json:"file"`        // the last one: its key below the dataset's prefix
-	SHA256      string                 `json:"sha256"`      // of that file
-	CreatedBy   string                 `json:"createdBy"`   // person ID
-	Checked     activities.FileChecked `json:"checked"`     // what the run found in it
-	Load        string                 `json:"load"`        // run that has loaded it; "" if none has
-	Counts      load.Counts            `json:"counts"`      // what became of its rows there
+	ActualHours float64                `json:"actualHours"`       // of all rounds, as the creators reported them
+	Rounds      int                    `json:"rounds"`            // files that were created
+	File        string                 `json:"file"`              // the last one: its key below the dataset's prefix
+	SHA256      string                 `json:"sha256"`            // of that file
+	CreatedBy   string                 `json:"createdBy"`         // person ID
+	Checked     activities.FileChecked `json:"checked"`           // what the run found in it
+	Load        string                 `json:"load"`              // run that has loaded it; "" if none has
+	Counts      load.Counts            `json:"counts"`            // what became of its rows there
+	Already     string                 `json:"already,omitempty"` // operation of another load that had loaded this very file, so that Load changed nothing
+	Trouble     string                 `json:"trouble,omitempty"` // with what Load failed after it had loaded the file, which the table holds
 	Accepted    bool                   `json:"accepted"`
 	Plan        string                 `json:"plan"` // digest of what was accepted
 	Evidence    runbook.Evidence       `json:"evidence"`
@@ -97,7 +104,11 @@ type supporting struct {
 	*runbook.Run
 	in     DataSupportInput
 	on     load.SupportTarget
-	told   bool // people know of the request, so they are told how it ends
+	second bool                 // see supportEdition
+	loads  map[string]int       // loads of each file that have ended in this run, by SHA-256
+	found  activities.LoadFound // what the ledger says of the last one
+	gone   string               // what is wrong with the file that lies there now; "" if it is still the one that was reported
+	told   bool                 // people know of the request, so they are told how it ends
 	result DataSupportResult
 }
 
@@ -106,7 +117,7 @@ type returned struct{ kind, why string }
 
 // DataSupport is the workflow.
 func DataSupport(ctx workflow.Context, raw converter.RawValue) (DataSupportResult, error) {
-	s := &supporting{}
+	s := &supporting{loads: map[string]int{}}
 	ctx, run, err := runbook.Open(ctx, dataSupport, raw, &s.in)
 	if err != nil {
 		return DataSupportResult{}, err
@@ -123,7 +134,7 @@ func (s *supporting) run(ctx workflow.Context) error {
 	if err := s.resolve(ctx); err != nil {
 		return err
 	}
-	s.Declare(s.tellRequest(), s.checkFile(), s.loadFile(1, nil))
+	s.Declare(s.tellRequest(), s.checkFile(), s.lookStep(nil), s.loadFile(1, nil))
 	if err := s.Step(ctx, s.tellRequest()); err != nil {
 		return err
 	}
@@ -140,6 +151,8 @@ func (s *supporting) run(ctx workflow.Context) error {
 		return err
 	}
 
+	s.second = workflow.GetVersion(ctx, supportEdition, workflow.DefaultVersion, 1) != workflow.DefaultVersion
+
 	// 3. Create, check twice, load, accept: until it is accepted, or three files were not good enough.
 	why := ""
 	for n := 1; ; n++ {
@@ -151,13 +164,19 @@ func (s *supporting) run(ctx workflow.Context) error {
 		if n == mostRounds {
 			return runbook.End(back.kind, "%s. That was round %d of %d, so the run ends", back.why, n, mostRounds)
 		}
+		if s.second && !workflow.Now(ctx).Before(s.on.Deadline) {
+			return runbook.End(back.kind, "%s. The deadline, %s, has passed, so no further file is created and the run ends", back.why, runbook.JST(s.on.Deadline))
+		}
 		why = back.why
 	}
 }
 
 // round is one file on its way. A file that is not good enough comes back with the reason.
 func (s *supporting) round(ctx workflow.Context, n int, why string) (*returned, error) {
-	// a. People create the file and report it.
+	// a. People create the file and report it. Nobody else loads a file of the dataset until this one is loaded.
+	if err := s.hold(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.create(ctx, n, why); err != nil {
 		return nil, err
 	}
@@ -182,10 +201,12 @@ func (s *supporting) round(ctx workflow.Context, n int, why string) (*returned, 
 	if err := s.Step(ctx, s.loadFile(n, &loaded)); err != nil {
 		return nil, err
 	}
-	if loaded.Kind != "" {
-		return &returned{loaded.Kind, "登録されず · " + loaded.ID + " has not loaded it: " + loaded.Words}, nil
+	if back := s.settle(loaded); back != nil {
+		return back, nil
 	}
-	s.result.Load, s.result.Counts = loaded.ID, loaded.Result.Counts
+	if err := s.letGo(ctx); err != nil {
+		return nil, err
+	}
 
 	// e. The ministry accepts what was loaded.
 	if back, err := s.decide(ctx, s.deliveryPlan, s.acceptanceGate(n), "受入されず · not accepted: "); back != nil || err != nil {

@@ -70,6 +70,25 @@ func (s *supporting) estimate(ctx workflow.Context) error {
 	return nil
 }
 
+// hold keeps the dataset for this run while a file of it is created, looked at and loaded: files that arrive wait. A load that
+// is under way is waited for.
+func (s *supporting) hold(ctx workflow.Context) error {
+	if !s.second {
+		return nil
+	}
+	return s.ReserveWhenFree(ctx, s.held(), s.on.Deadline.Add(longestLoad), s.on.Deadline)
+}
+
+// letGo lets files of the dataset be loaded again.
+func (s *supporting) letGo(ctx workflow.Context) error {
+	if !s.second {
+		return nil
+	}
+	return s.Release(ctx, s.held())
+}
+
+func (s *supporting) held() []string { return []string{load.Resource(s.in.Dataset)} }
+
 // create waits for a file and takes down what was reported of it.
 func (s *supporting) create(ctx workflow.Context, n int, why string) error {
 	ask := runbook.Ask{
@@ -130,7 +149,7 @@ func orHand(ctx workflow.Context, s *supporting, d runbook.Decision, problem str
 		return problem
 	}
 	if err := s.CanPass(ctx, s.checkGate(1), d.By); err != nil {
-		return "nobody would be left for the double check: " + runbook.Words(err)
+		return fmt.Sprintf("nobody would be left for the double check after %s has done this: let %s do it, who operates this run and could not do the double check anyway (%s)", d.By, s.on.Operator, runbook.Words(err))
 	}
 	return ""
 }
@@ -166,56 +185,16 @@ func (s *supporting) checkFile() runbook.StepSpec {
 	return runbook.StepSpec{
 		Name: "check-file", Title: "作成データの自動確認（件数・対象外・重複・SHA-256） · Read the file as a load would: rows, rejects, duplicates, SHA-256",
 		Do: func(ctx workflow.Context) error {
+			if s.second {
+				if _, err := runbook.Call(ctx, runbook.Change, arrivals.ClaimS3Arrival, s.file()); err != nil {
+					return err
+				}
+			}
 			checked, err := runbook.Call(ctx, runbook.Settle, dataLoads.CheckDataFile, s.file())
 			s.result.Checked = checked
 			return err
 		},
 	}
-}
-
-// loadName tells the loads apart, by their file too: after a Reset a round may bring another one.
-func (s *supporting) loadName(n int) string {
-	return fmt.Sprintf("load-%d-%.8s", n, s.result.SHA256)
-}
-
-// fits says whether the file may go on. One that the table holds already may if this run has loaded it itself, before a Reset.
-func (s *supporting) fits(ctx workflow.Context, n int) (bool, error) {
-	if s.result.Checked.Fits || s.result.Checked.Already == "" {
-		return s.result.Checked.Fits, nil
-	}
-	return s.HasChild(ctx, s.loadName(n))
-}
-
-// loadFile runs DataLoad for exactly the file that was looked at.
-func (s *supporting) loadFile(n int, ended *runbook.Ended[DataLoadResult]) runbook.StepSpec {
-	return runbook.StepSpec{
-		Name: "load", Title: "データ登録（DataLoad）の実行と終了待ち · Run DataLoad and wait for its end",
-		Do: func(ctx workflow.Context) (err error) {
-			*ended, err = runbook.Child[DataLoadResult](ctx, s.Run, runbook.ChildRun{
-				Runbook: dataLoad.Name, Name: s.loadName(n), Title: s.in.Title + " · " + dataLoad.Title,
-				Input: DataLoadInput{
-					Dataset: s.in.Dataset, File: s.result.File, SHA256: s.result.SHA256, Expected: s.in.Expected,
-					Reason: s.in.Title + "（業務運用支援 " + s.Status().ID + "）", Requester: s.in.Requester, Operator: s.in.Operator,
-				},
-				Lasts: fmt.Sprintf("what was loaded into %s from %s (tejun_load.ledger): the way back is the snapshot before it, or the earlier edition of the file", s.on.Table, s.result.File),
-			})
-			return err
-		},
-	}
-}
-
-// decide shows a plan and asks at a gate. A rejection, or a file that has become another one, leads back to the creation.
-func (s *supporting) decide(ctx workflow.Context, plan planner, gate runbook.Gate, prefix string) (*returned, error) {
-	err := s.Planned(ctx, plan)
-	if err == nil {
-		err = s.pass(ctx, gate)
-	}
-	for _, kind := range []string{runbook.ErrRejected, runbook.ErrRefused} {
-		if runbook.IsEnd(err, kind) {
-			return &returned{kind, prefix + runbook.Words(err)}, nil
-		}
-	}
-	return nil, err
 }
 
 // pass asks at a gate and makes sure that the approval holds.
@@ -265,9 +244,13 @@ func (s *supporting) estimatePlan(workflow.Context) ([]plan.Change, error) {
 
 // filePlan is the file as it lies there at this moment, and what the run has found in it.
 func (s *supporting) filePlan(ctx workflow.Context) ([]plan.Change, error) {
-	seen, err := runbook.Call(ctx, runbook.Settle, dataLoads.HashDataFile, s.file())
+	seen, err := s.lookAgain(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if seen.Why != "" {
+		s.gone = seen.Why
+		return nil, runbook.End(runbook.ErrRefused, "%s", seen.Why)
 	}
 	n := s.result.Checked.Counts
 	about := map[string]any{
@@ -288,6 +271,11 @@ func (s *supporting) deliveryPlan(workflow.Context) ([]plan.Change, error) {
 	}
 	title := fmt.Sprintf("納品：新規 %d、変更 %d、削除 %d、対象外 %d、作業 %g時間（見積り %g時間） · delivered: %d new, %d changed, %d deleted, %d rejected; %g hours of work (estimated %g)",
 		n.New, n.Changed, n.Vanished, n.AllRejected(), r.ActualHours, r.Estimate.Hours, n.New, n.Changed, n.Vanished, n.AllRejected(), r.ActualHours, r.Estimate.Hours)
+	for _, note := range []struct{ name, text string }{{"already", s.alreadyNote()}, {"trouble", s.troubleNote()}} {
+		if note.text != "" {
+			about[note.name], title = note.text, title+"。"+note.text
+		}
+	}
 	change, err := plan.NewChange("database:"+s.on.Cluster+"/"+s.on.Table, title, nil, about, nil, about)
 	return []plan.Change{change}, err
 }
@@ -318,6 +306,9 @@ func (s *supporting) tellEnd(ctx workflow.Context, err error) {
 		template, data = "support-ended", map[string]string{"error": cmp.Or(endings[kind], otherEnding) + "\n" + words, "detail": ""}
 		if s.result.Load != "" {
 			data["detail"] = s.result.Load + " による登録済みのデータは、そのまま残っています。\n" + s.figures()
+		}
+		if s.result.Already != "" {
+			data["detail"] = s.alreadyNote() + "\n" + s.figures()
 		}
 	}
 	for _, list := range []string{s.on.Officers, s.on.Operators} {

@@ -54,6 +54,16 @@ func accepted(o *office, gate string) (actions []string) {
 	return actions
 }
 
+// stepOf is the step of the newest evidence of a kind.
+func (o *office) stepOf(kind string) (step string) {
+	for _, e := range o.evidence {
+		if e.Kind == kind {
+			step = e.Step
+		}
+	}
+	return step
+}
+
 // recorded is the newest evidence of a kind.
 func (o *office) recorded(kind string) map[string]any {
 	o.t.Helper()
@@ -232,7 +242,7 @@ func TestSupportRefusesWhoMayNotAndWhatDoesNotFit(t *testing.T) {
 		"nobody does the double check":          {reported, approves(4, "mallory"), "nobody that system.yaml knows"},
 		"the operator accepts his own work":     {func(o *office) { o.first() }, approves(5, "tanaka"), "tanaka does not have the role officer"},
 		"the second person accepts it":          {func(o *office) { o.first() }, approves(5, "kato"), "kato does not have the role officer"},
-		"the last second person creates":        {func(o *office) { o.agreed() }, reports(3, "kato", created("one.csv", hashOne)), `nobody would be left for the double check: the gate "check" needs 1 approval(s)`},
+		"the last second person creates":        {func(o *office) { o.agreed() }, reports(3, "kato", created("one.csv", hashOne)), `let tanaka do it, who operates this run and could not do the double check anyway (the gate "check" needs 1 approval(s)`},
 		"the last second person estimates":      {func(*office) {}, reports(1, "kato", estimate()), "nobody would be left for the double check"},
 		"an officer creates":                    {func(o *office) { o.agreed() }, reports(3, "suzuki", created("one.csv", hashOne)), "suzuki does not have the role operator"},
 		"an estimate without hours":             {func(*office) {}, reports(1, "tanaka", map[string]string{"rows": "1"}), `the value "hours" is missing`},

@@ -67,6 +67,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		"SettingChange.rollback", "SettingChange.not-compliant", "SettingChange.emergency-late", "SettingChange.emergency-rejected",
 		"SettingChange.emergency-never-approved",
 		"Release.approve", "Release.reject", "Release.expire", "Release.findings", "Release.exception", "Release.digest-differs", "Release.watch-fails", "Release.rollback-by-person",
+		"DataSupport.not-accepted-first", "DataSupport.load-rejected", "DataSupport.cancel-held", "DataArrival.problem", "DataLoad.made-by-hand",
 	} {
 		require.True(t, paths[path], "no history of the path %q", path)
 	}

@@ -24,6 +24,17 @@ type office struct {
 	loads   []workflows.DataLoadInput      // that were started
 	loadIDs []string
 	looks   int
+	ledger  *activities.LoadFound // what it says of every load; nil: that those that ended well have imported
+	loaded  bool                  // the last load has ended well
+	found   activities.RunFound   // every run that is looked for
+	ended   activities.RunEnded   // how it has ended
+	hands   []string              // people who had a hand in the loads
+	sought  []string              // runs that were looked for
+	already string                // operation that had loaded the file, as the loads say
+	claims  []string              // files that are kept from the intake
+	holds   []string              // resources that were held and let go, in order
+	kept    []string              // snapshots that are kept
+	until   time.Time
 }
 
 const (
@@ -66,11 +77,49 @@ func withOffice(w *world) *office {
 	})
 	stub(w, "HashDataFile", func(in activities.DataLoad) (activities.FileHashed, error) {
 		if o.looks++; o.changed(o.looks) {
-			return activities.FileHashed{}, refusedWith("s3://in/shops/" + in.File + " has another SHA-256: it is another file")
+			return activities.FileHashed{Why: "s3://in/shops/" + in.File + " has another SHA-256: it is another file"}, nil
 		}
 		return activities.FileHashed{SHA256: in.SHA256, Bytes: 99}, nil
 	})
-	stub(w, "FindRun", func(activities.RunRef) (activities.RunFound, error) { return activities.RunFound{}, nil })
+	stub(w, "ClaimS3Arrival", func(in activities.DataLoad) (struct{}, error) {
+		o.claims = append(o.claims, in.File)
+		return struct{}{}, nil
+	})
+	stub(w, "ReserveResources", func(in activities.Reserve) (activities.Reserved, error) {
+		if strings.HasPrefix(in.Resources[0], "snapshot:") {
+			o.kept = append(o.kept, in.Resources...)
+			return activities.Reserved{}, nil
+		}
+		o.holds = append(o.holds, "hold "+strings.Join(in.Resources, ","))
+		o.until = in.Until
+		return activities.Reserved{}, nil
+	})
+	stub(w, "ReleaseResources", func(struct{}) (struct{}, error) {
+		o.holds = append(o.holds, "release all")
+		return struct{}{}, nil
+	})
+	stub(w, "ReleaseNamedResources", func(in activities.Release) (struct{}, error) {
+		o.holds = append(o.holds, "release "+strings.Join(in.Resources, ","))
+		return struct{}{}, nil
+	})
+	stub(w, "FindLoadedFile", func(in activities.LoadedFile) (activities.LoadFound, error) {
+		require.NotEmpty(w.t, in.Load)
+		if o.ledger == nil && o.loaded {
+			return activities.LoadFound{Imported: entry(12), Holds: entry(12)}, nil
+		}
+		if o.ledger == nil {
+			return activities.LoadFound{}, nil
+		}
+		return *o.ledger, nil
+	})
+	stub(w, "ListRunHands", func(in activities.RunRef) (activities.RunHands, error) {
+		return activities.RunHands{People: o.hands}, nil
+	})
+	stub(w, "FindRun", func(in activities.RunRef) (activities.RunFound, error) {
+		o.sought = append(o.sought, in.WorkflowID)
+		return o.found, nil
+	})
+	stub(w, "AwaitRun", func(activities.RunRef) (activities.RunEnded, error) { return o.ended, nil })
 	return o
 }
 
@@ -91,12 +140,14 @@ func (o *office) ask(in workflows.DataSupportInput) error {
 		}
 		o.loads, o.loadIDs = append(o.loads, in), append(o.loadIDs, workflow.GetInfo(ctx).WorkflowExecution.ID)
 		o.calls = append(o.calls, "DataLoad:"+in.File)
+		o.loaded = false
 		if n := len(o.loads); n <= len(o.ends) {
 			if err := o.ends[n-1](ctx); err != nil {
 				return workflows.DataLoadResult{}, err
 			}
 		}
-		return workflows.DataLoadResult{Counts: load.Counts{Records: 12, Rows: 12, New: 12}}, nil
+		o.loaded = true
+		return workflows.DataLoadResult{Counts: load.Counts{Records: 12, Rows: 12, New: 12}, Already: o.already}, nil
 	}, workflow.RegisterOptions{Name: "DataLoad", DisableAlreadyRegisteredCheck: true})
 	o.env.ExecuteWorkflow("DataSupport", in)
 	require.True(o.t, o.env.IsWorkflowCompleted())

@@ -61,12 +61,12 @@ func (s *stage) delivered(ctx context.Context, name, text string) (string, error
 }
 
 // load delivers a file and starts its load.
-func (s *stage) load(ctx context.Context, name, text string) error {
+func (s *stage) load(ctx context.Context, name, text string, hands ...string) error {
 	if err := s.deliver(ctx, name, text); err != nil {
 		return fmt.Errorf("deliver %s: %w", name, err)
 	}
 	_, err := s.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: s.id, TaskQueue: workflows.TaskQueue}, "DataLoad", workflows.DataLoadInput{
-		Dataset: "postal-codes", File: name, Reason: "郵便番号データの月次更新", Requester: "ito", Operator: "tanaka",
+		Dataset: "postal-codes", File: name, Reason: "郵便番号データの月次更新", Requester: "ito", Operator: "tanaka", Hands: hands,
 	})
 	return err
 }
@@ -93,6 +93,10 @@ var dataArrival = []take{
 		err := errors.Join(s.deliver(ctx, "arrived.zip", firstEdition), s.start(ctx, "DataArrival", workflows.DataArrivalInput{Reason: "記録", Requester: "ito", Operator: "tanaka"}))
 		return errors.Join(err, s.ended(ctx, runbook.Done))
 	}},
+	{"problem", func(ctx context.Context, s *stage) error { // no load takes a file of such a name
+		err := errors.Join(s.deliver(ctx, "/odd.zip", firstEdition), s.start(ctx, "DataArrival", workflows.DataArrivalInput{Reason: "記録", Requester: "ito", Operator: "tanaka"}))
+		return errors.Join(err, s.ended(ctx, runbook.Done))
+	}},
 }
 
 // dataLoad's takes build on one another: each finds the table as the one before has left it.
@@ -114,6 +118,9 @@ var dataLoad = []take{
 			return err
 		}
 		return errors.Join(s.loseStaging(ctx), s.play(ctx, act{"content", runbook.Approve, "sato"}), s.ended(ctx, runbook.Done))
+	}},
+	{"made-by-hand", func(ctx context.Context, s *stage) error {
+		return errors.Join(s.load(ctx, "made.zip", strings.Replace(firstEdition, "旭ケ丘", "旭が丘", 1), "kato"), s.play(ctx, act{"content", runbook.Reject, "sato"}), s.ended(ctx, runbook.Failed))
 	}},
 	{"bad-file", func(ctx context.Context, s *stage) error {
 		return errors.Join(s.load(ctx, "broken.zip", brokenEdition), s.play(ctx, act{"stage", runbook.Rollback, "kato"}), s.ended(ctx, runbook.Failed))

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"tejun/workflows"
 	"tejun/workflows/runbook"
@@ -70,8 +71,30 @@ var dataSupport = []take{
 			s.created(ctx, "create-3", "support-3.zip", supportEdition), s.play(ctx, act{"check", runbook.Approve, "kato"}),
 			s.answered(ctx, 1, runbook.Reject), s.ended(ctx, runbook.Failed))
 	}},
-	{"cancel-while-loading", func(ctx context.Context, s *stage) error {
-		err := errors.Join(s.support(ctx, runbook.Approve), s.created(ctx, "create", "support-4.zip", supportEdition), s.play(ctx, act{"check", runbook.Approve, "kato"}))
+	{"cancel-while-loading", cancelWhileLoading("support-4.zip", supportEdition)},
+	{"accept", func(ctx context.Context, s *stage) error {
+		return errors.Join(s.support(ctx, runbook.Approve), s.created(ctx, "create", "support-5.zip", supportEdition), s.play(ctx, act{"check", runbook.Approve, "kato"}),
+			s.answered(ctx, 1, runbook.Approve), s.play(ctx, act{"acceptance", runbook.Approve, "ito"}), s.ended(ctx, runbook.Done))
+	}},
+	// Since the dataset is held while a file is created.
+	{"not-accepted-first", func(ctx context.Context, s *stage) error {
+		return errors.Join(s.support(ctx, runbook.Approve), s.created(ctx, "create", "support-6.zip", brokenEdition),
+			s.created(ctx, "create-2", "support-7.zip", supportEdition), s.play(ctx, act{"check", runbook.Approve, "kato"}),
+			s.answered(ctx, 1, runbook.Approve), s.play(ctx, act{"acceptance", runbook.Reject, "ito"}),
+			s.created(ctx, "create-3", "support-8.zip", strings.Replace(supportEdition, "旭ケ丘", "旭ヶ丘", 1)), s.play(ctx, act{"check", runbook.Approve, "kato"}),
+			s.answered(ctx, 2, runbook.Approve), s.play(ctx, act{"acceptance", runbook.Approve, "ito"}), s.ended(ctx, runbook.Done))
+	}},
+	{"load-rejected", func(ctx context.Context, s *stage) error {
+		return errors.Join(s.support(ctx, runbook.Approve), s.created(ctx, "create", "support-9.zip", firstEdition), s.play(ctx, act{"check", runbook.Approve, "kato"}),
+			s.answered(ctx, 1, runbook.Reject), s.cancelled(ctx))
+	}},
+	{"cancel-held", cancelWhileLoading("support-10.zip", firstEdition)},
+}
+
+// cancelWhileLoading cancels a run whose load waits for its approval.
+func cancelWhileLoading(file, edition string) func(context.Context, *stage) error {
+	return func(ctx context.Context, s *stage) error {
+		err := errors.Join(s.support(ctx, runbook.Approve), s.created(ctx, "create", file, edition), s.play(ctx, act{"check", runbook.Approve, "kato"}))
 		if err != nil {
 			return err
 		}
@@ -81,9 +104,11 @@ var dataSupport = []take{
 		}
 		_, err = child.until(ctx, func(st runbook.Status) bool { return st.WaitingFor != nil })
 		return errors.Join(err, s.Client.CancelWorkflow(ctx, s.id, ""), s.ended(ctx, runbook.Failed))
-	}},
-	{"accept", func(ctx context.Context, s *stage) error {
-		return errors.Join(s.support(ctx, runbook.Approve), s.created(ctx, "create", "support-5.zip", supportEdition), s.play(ctx, act{"check", runbook.Approve, "kato"}),
-			s.answered(ctx, 1, runbook.Approve), s.play(ctx, act{"acceptance", runbook.Approve, "ito"}), s.ended(ctx, runbook.Done))
-	}},
+	}
+}
+
+// cancelled waits until the run wants another file, and cancels it.
+func (s *stage) cancelled(ctx context.Context) error {
+	_, err := s.until(ctx, func(st runbook.Status) bool { return st.WaitingFor != nil && st.WaitingFor.Gate == "create-2" })
+	return errors.Join(err, s.Client.CancelWorkflow(ctx, s.id, ""), s.ended(ctx, runbook.Failed))
 }

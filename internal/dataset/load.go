@@ -56,26 +56,49 @@ func parse(name string, data []byte) (*Dataset, *strictyaml.Report, error) {
 // unique, datasets that share a table agree on it, and references to tables of the folder name columns that are there. The
 // errors of all files are joined. A folder without declarations is an empty list.
 func LoadDir(dir string) ([]*Dataset, error) {
+	list, wrong, err := LoadEach(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(wrong) > 0 {
+		errs := make([]error, len(wrong))
+		for i := range wrong {
+			errs[i] = wrong[i].Err
+		}
+		return nil, errors.Join(errs...)
+	}
+	return list, nil
+}
+
+// Wrong is a declaration that cannot be used.
+type Wrong struct {
+	File string // its name in the folder
+	ID   string // of its dataset, as far as it could be read; "" otherwise
+	Err  error
+}
+
+// LoadEach reads as LoadDir does, and tells the declarations that can be used from those that cannot: one mistake must not stop
+// what has nothing to do with it. Of two that contradict each other the first file's counts.
+func LoadEach(dir string) (list []*Dataset, wrong []Wrong, err error) {
 	if info, err := os.Stat(dir); err != nil {
-		return nil, fmt.Errorf("datasets: %w", err)
+		return nil, nil, fmt.Errorf("datasets: %w", err)
 	} else if !info.IsDir() {
-		return nil, fmt.Errorf("datasets: %s is not a folder", dir)
+		return nil, nil, fmt.Errorf("datasets: %s is not a folder", dir)
 	}
 	paths, err := filepath.Glob(filepath.Join(escape(dir), "*.yaml"))
 	if err != nil {
-		return nil, fmt.Errorf("datasets: %w", err)
+		return nil, nil, fmt.Errorf("datasets: %w", err)
 	}
 	var all []loaded
-	var wrong []error
 	for _, path := range paths {
 		data, err := os.ReadFile(path)
 		if err != nil {
-			wrong = append(wrong, fmt.Errorf("dataset: %w", err))
+			wrong = append(wrong, Wrong{File: filepath.Base(path), Err: fmt.Errorf("dataset: %w", err)})
 			continue
 		}
 		d, r, err := parse(path, data)
 		if err != nil {
-			wrong = append(wrong, err)
+			wrong = append(wrong, Wrong{File: filepath.Base(path), Err: err})
 			continue
 		}
 		all = append(all, loaded{path, d, r})
@@ -83,18 +106,13 @@ func LoadDir(dir string) ([]*Dataset, error) {
 	for i := range all {
 		all[i].checkAgainst(all[:i], all)
 		if err := all[i].report.Err(all[i].path); err != nil {
-			wrong = append(wrong, err)
+			wrong = append(wrong, Wrong{File: filepath.Base(all[i].path), ID: all[i].dataset.ID, Err: err})
+			continue
 		}
-	}
-	if len(wrong) > 0 {
-		return nil, errors.Join(wrong...)
-	}
-	list := make([]*Dataset, len(all))
-	for i := range all {
-		list[i] = all[i].dataset
+		list = append(list, all[i].dataset)
 	}
 	slices.SortFunc(list, func(a, b *Dataset) int { return strings.Compare(a.ID, b.ID) })
-	return list, nil
+	return list, wrong, nil
 }
 
 // escape keeps Glob from reading signs of a folder's name as a pattern.

@@ -129,6 +129,27 @@ func TestAFolderIsCheckedTogether(t *testing.T) {
 	assert.Error(t, err)
 }
 
+// One mistake does not stop what has nothing to do with it.
+func TestAFolderIsReadBesideAMistake(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	write("a.yaml", edited(t, "approval:", "approval:"))
+	write("b.yaml", "id: [")
+	write("c.yaml", edited(t, "key: [code, postal_code, town_kana, town]", "key: [code]"))
+	list, wrong, err := LoadEach(dir)
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	assert.Equal(t, "postal-codes", list[0].ID)
+	require.Len(t, wrong, 2)
+	assert.Equal(t, []string{"b.yaml", ""}, []string{wrong[0].File, wrong[0].ID})
+	assert.Equal(t, []string{"c.yaml", "postal-codes"}, []string{wrong[1].File, wrong[1].ID})
+	assert.ErrorContains(t, wrong[1].Err, "is already taken by")
+	_, _, err = LoadEach(filepath.Join(dir, "none"))
+	assert.Error(t, err)
+}
+
 func FuzzParse(f *testing.F) {
 	for _, id := range []string{"postal-codes", "corporate-numbers"} {
 		data, err := os.ReadFile(filepath.Join(examples, id+".yaml"))

@@ -170,6 +170,10 @@ func (p *pipeline) hand(ctx context.Context, cancel context.CancelCauseFunc) {
 // take adds a chunk to the totals and hands it over.
 func (p *pipeline) take(d done) error {
 	if err := p.count(&d); err != nil {
+		var rejects *RejectLimitError
+		if errors.As(err, &rejects) { // its rows are not handed over, and its rejects are: whoever has delivered the file wants to see them
+			return errors.Join(err, p.emit(Chunk{Number: d.chunk.Number, Rejects: d.chunk.Rejects}))
+		}
 		return err
 	}
 	if err := p.emit(d.chunk); err != nil {

@@ -19,48 +19,64 @@ import (
 // CRLF, so that Excel opens it, and with nothing in it that Excel would take for a formula. The last column is the row's
 // bytes as they stand in the file, in hex; it is empty where a row was rejected after it had been read, and the values stand
 // before it. It returns the number of rows.
-func (s *Store) WriteRejects(ctx context.Context, w io.Writer, t Table, run Run) (int64, error) {
-	var count int64
-	out := bufio.NewWriter(w)
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+func (s *Store) WriteRejects(ctx context.Context, w io.Writer, t Table, run Run) (count int64, err error) {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		c, _, err := open(ctx, tx, &t, run)
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, fmt.Sprintf("SELECT line, name, reason, raw, content, size FROM %s ORDER BY line, name",
-			quote(ledgerSchema, Run{run.Operation, c.staged.Attempt}.table("r"))))
-		if undefined(err) {
-			return ErrNotStaged
-		}
-		if err != nil {
-			return wrap("read the rejected rows", err)
-		}
-		defer rows.Close()
-		if _, err := out.WriteString("\ufeff"); err != nil {
+		if count, err = writeRejects(ctx, tx, w, Run{run.Operation, c.staged.Attempt}); err != nil {
 			return err
-		}
-		table := csv.NewWriter(out)
-		table.UseCRLF = true
-		if err := table.Write([]string{"行 · line", "項目 · column", "理由 · reason", "内容 · content", "バイト数 · bytes", "生データ（16進） · raw (hex)"}); err != nil {
-			return err
-		}
-		for rows.Next() {
-			if err := writeReject(table, rows); err != nil {
-				return err
-			}
-			count++
-		}
-		table.Flush()
-		if err := rows.Err(); err != nil {
-			return wrap("read the rejected rows", err)
 		}
 		if want := c.staged.Counts.AllRejected(); count != want {
 			return fmt.Errorf("%w: %d of %d rejected rows are there", ErrNotStaged, count, want)
 		}
-		return table.Error()
+		return nil
 	})
+	return count, err
+}
+
+// WriteRejectsOfRefused writes the rejected rows of a file that this attempt could not stage because there were too many: all
+// that were found until then.
+func (s *Store) WriteRejectsOfRefused(ctx context.Context, w io.Writer, run Run) (count int64, err error) {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		count, err = writeRejects(ctx, tx, w, run)
+		return err
+	})
+	return count, err
+}
+
+// writeRejects writes the rejected rows of an attempt.
+func writeRejects(ctx context.Context, tx pgx.Tx, w io.Writer, run Run) (count int64, err error) {
+	out := bufio.NewWriter(w)
+	rows, err := tx.Query(ctx, fmt.Sprintf("SELECT line, name, reason, raw, content, size FROM %s ORDER BY line, name", quote(ledgerSchema, run.table("r"))))
+	if undefined(err) {
+		return 0, ErrNotStaged
+	}
 	if err != nil {
+		return 0, wrap("read the rejected rows", err)
+	}
+	defer rows.Close()
+	if _, err := out.WriteString("\ufeff"); err != nil {
 		return 0, err
+	}
+	table := csv.NewWriter(out)
+	table.UseCRLF = true
+	if err := table.Write([]string{"行 · line", "項目 · column", "理由 · reason", "内容 · content", "バイト数 · bytes", "生データ（16進） · raw (hex)"}); err != nil {
+		return 0, err
+	}
+	for rows.Next() {
+		if err := writeReject(table, rows); err != nil {
+			return 0, err
+		}
+		count++
+	}
+	table.Flush()
+	if err := rows.Err(); err != nil {
+		return 0, wrap("read the rejected rows", err)
+	}
+	if err := table.Error(); err != nil {
+		return 0, wrap("write the rejected rows", err)
 	}
 	return count, wrap("write the rejected rows", out.Flush())
 }

@@ -53,12 +53,13 @@ func Resolve(s *system.System, req Request) (Target, error) {
 	}, nil
 }
 
-// Find loads the declaration of a dataset from the folder that the description names.
+// Find loads the declaration of a dataset from the folder that the description names. Mistakes in the declarations of other
+// datasets do not matter to it.
 func Find(s *system.System, id string) (*dataset.Dataset, error) {
 	if s.Loads.Datasets == "" {
 		return nil, fmt.Errorf("system.yaml does not say where the datasets are declared: add loads")
 	}
-	all, err := dataset.LoadDir(filepath.Join(s.Folder, s.Loads.Datasets))
+	all, wrong, err := dataset.LoadEach(filepath.Join(s.Folder, s.Loads.Datasets))
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +70,19 @@ func Find(s *system.System, id string) (*dataset.Dataset, error) {
 		}
 		names = append(names, d.ID)
 	}
-	return nil, fmt.Errorf("there is no dataset %q; declared are %s", id, strings.Join(names, ", "))
+	errs := []error{fmt.Errorf("there is no dataset %q; declared are %s", id, strings.Join(names, ", "))}
+	for _, w := range wrong {
+		errs = append(errs, fmt.Errorf("%s cannot be used: %w", w.File, w.Err))
+	}
+	return nil, errors.Join(errs...)
+}
+
+// FileProblem says why a load of a file would be refused before it is read, or "".
+func FileProblem(s *system.System, d *dataset.Dataset, file string) string {
+	if _, err := locate(s, d, file); err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 // locate says where a file is, in words, and refuses one that is not of the dataset.

@@ -169,10 +169,13 @@ func (st *staging) copy(ctx context.Context, rows int64, source Source) (Arrived
 		defer close(main)
 		defer close(copies)
 		var err error
-		if arrived, err = source(ctx, feed.emit); err != nil {
+		arrived, err = source(ctx, feed.emit)
+		var rejects *ingest.RejectLimitError
+		if err != nil && !errors.As(err, &rejects) {
 			return err
 		}
-		return feed.rejects.flush(ctx)
+		// What a file is refused for is kept for whoever has delivered it.
+		return errors.Join(err, feed.rejects.flush(ctx))
 	})
 	if err := group.Wait(); err != nil {
 		return Arrived{}, err

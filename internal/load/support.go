@@ -45,10 +45,10 @@ func ResolveSupport(s *system.System, cal *calendar.Calendar, req SupportRequest
 	d, err := Find(s, req.Dataset)
 	if err != nil {
 		problems = append(problems, err.Error())
-	} else if problem := createdFiles(s, d); problem != "" {
-		problems = append(problems, problem)
+	} else {
+		problems = append(problems, createdFiles(s, d)...)
+		problems = append(problems, keepsSnapshot(s, d, on)...)
 	}
-	problems = append(problems, loadedAtOnce(s)...)
 	deadline, err := s.Deadline(req.Deadline, req.From, cal)
 	switch {
 	case err != nil:
@@ -84,22 +84,37 @@ func supportPeople(s *system.System, on system.DatabaseTarget) (problems []strin
 	return problems
 }
 
-// loadedAtOnce says why a created file would be loaded before anybody has looked at it.
-func loadedAtOnce(s *system.System) (problems []string) {
-	for _, schedule := range s.Schedules {
-		if schedule.Runbook == "DataArrival" && !schedule.Paused {
-			problems = append(problems, fmt.Sprintf("the schedule %s loads files as they arrive, so a file would be loaded before its double check: pause it in system.yaml while data are created", schedule.ID))
-		}
+// Resource is the name under which a dataset is held: by a run that has files of it created, so that none is loaded before its
+// double check, and by every load of it.
+func Resource(dataset string) string { return "dataset:" + dataset }
+
+// createdFiles says why files of a dataset cannot be created by people.
+func createdFiles(s *system.System, d *dataset.Dataset) (problems []string) {
+	if d.Source.S3 == nil {
+		return append(problems, fmt.Sprintf("files of the dataset %s do not come from a place in S3, so none can be put there: take a dataset with source.s3", d.ID))
+	}
+	if problem := BucketProblem(s, d); problem != "" {
+		problems = append(problems, problem)
 	}
 	return problems
 }
 
-// createdFiles says why files of a dataset cannot be created by people, or "".
-func createdFiles(s *system.System, d *dataset.Dataset) string {
-	if d.Source.S3 == nil {
-		return fmt.Sprintf("files of the dataset %s do not come from a place in S3, so none can be put there: take a dataset with source.s3", d.ID)
+// toPutBack is how long the snapshot before a load stays at least after the ministry has said that it does not accept what was
+// loaded. While the run goes on the snapshot is kept anyway; the run ends with that answer.
+const toPutBack = 3 * 24 * time.Hour
+
+// keepsSnapshot says why the way back might be gone when the ministry decides.
+func keepsSnapshot(s *system.System, d *dataset.Dataset, on system.DatabaseTarget) (problems []string) {
+	g, ok := s.Gate("DataSupport", "acceptance")
+	if !ok || d.Backup == dataset.BackupNone { // without a gate the run is refused anyway
+		return nil
 	}
-	return BucketProblem(s, d)
+	kept, needed := time.Duration(on.RunSnapshotDays)*24*time.Hour, g.Deadline.D()+toPutBack
+	if kept < needed {
+		problems = append(problems, fmt.Sprintf("snapshots from before a load are deleted after %d days (retention.runSnapshotDays), and the ministry may take %s to accept, with %s to put the rows back: keep them for at least %d days",
+			on.RunSnapshotDays, g.Deadline, system.Duration(toPutBack), int((needed+24*time.Hour-1)/(24*time.Hour))))
+	}
+	return problems
 }
 
 func inZone(s *system.System, t time.Time) string {

@@ -46,16 +46,20 @@ func TestASupportRequestIsResolvedOrRefused(t *testing.T) {
 	require.ErrorContains(t, err, "which is not among loads.buckets")
 }
 
-// Files that are loaded as they arrive are not checked twice before.
-func TestNoDataAreCreatedWhereFilesAreLoadedAsTheyArrive(t *testing.T) {
-	s, err := system.Load(filepath.Join("..", "..", "examples", "system.yaml"))
-	require.NoError(t, err)
+// The way back must still be there when the ministry says that it does not accept.
+func TestARequestIsRefusedWhereTheSnapshotGoesTooEarly(t *testing.T) {
 	cal, err := calendar.Japan()
 	require.NoError(t, err)
-	for i := range s.Schedules {
-		s.Schedules[i].Paused = false
+	for days, refused := range map[int]bool{0: false, 7: true, 8: false} { // 0 means 14; the gate is open for 5 days
+		s, err := system.Load(filepath.Join("..", "..", "examples", "system.yaml"))
+		require.NoError(t, err)
+		s.Retention.RunSnapshotDays = days
+		req := SupportRequest{Dataset: "postal-codes", Requester: "ito", Operator: "tanaka", Deadline: "2026-12-04", From: time.Date(2026, 11, 26, 10, 0, 0, 0, s.Location())}
+		_, err = ResolveSupport(s, cal, req)
+		if !refused {
+			require.NoError(t, err, days)
+			continue
+		}
+		require.ErrorContains(t, err, "deleted after 7 days (retention.runSnapshotDays), and the ministry may take 120h0m0s to accept, with 72h0m0s to put the rows back: keep them for at least 8 days")
 	}
-	from := time.Date(2026, 11, 26, 10, 0, 0, 0, s.Location())
-	_, err = ResolveSupport(s, cal, SupportRequest{Dataset: "postal-codes", Requester: "ito", Operator: "tanaka", Deadline: "2026-12-04", From: from})
-	require.ErrorContains(t, err, "the schedule data-arrival loads files as they arrive")
 }

@@ -85,9 +85,10 @@ func (s *Store) StillHeld(ctx context.Context, workflowID string, resources []st
 	return list, nil
 }
 
-// Release gives back everything that a run holds; nothing held is no error.
-func (s *Store) Release(ctx context.Context, workflowID string) error {
-	if _, err := s.pool.Exec(ctx, `DELETE FROM tejun.reservations WHERE workflow_id = $1`, workflowID); err != nil {
+// Release gives back the resources that are named, or everything that a run holds if none is; nothing held is no error.
+func (s *Store) Release(ctx context.Context, workflowID string, resources ...string) error {
+	_, err := s.pool.Exec(ctx, `DELETE FROM tejun.reservations WHERE workflow_id = $1 AND ($2::text[] IS NULL OR resource = ANY($2))`, workflowID, resources)
+	if err != nil {
 		return fmt.Errorf("release what %s holds: %w", workflowID, explain(err))
 	}
 	return nil

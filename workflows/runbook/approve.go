@@ -41,7 +41,7 @@ func (r *Run) Planned(ctx workflow.Context, compute func(workflow.Context) ([]pl
 func (r *Run) compute(ctx workflow.Context, compute func(workflow.Context) ([]plan.Change, error)) (plan.Plan, error) {
 	changes, err := compute(WithSummary(ctx, "read the present state for the plan"))
 	if err != nil {
-		if WasCancelled(ctx, err) {
+		if WasCancelled(ctx, err) || IsEnd(err, ErrRolledBack) { // a person has given it up
 			return plan.Plan{}, err
 		}
 		return plan.Plan{}, End(ErrRefused, "the plan cannot be made: %s", Words(err))

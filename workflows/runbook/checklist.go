@@ -16,7 +16,7 @@ const most = 20000
 // marks are signs that every font has, with the word, so that no line depends on colour or on an emoji font.
 var marks = map[StepState]string{
 	StepPending: "□", StepRunning: "▶ **running**", StepDone: "✓ done", StepHeld: "■ **HELD**", StepSkipped: "» skipped",
-	StepFailed: "× **failed**", StepUndone: "← undone",
+	StepFailed: "× **failed**", StepUndone: "← undone", StepNotNeeded: "– not needed",
 }
 
 // Markdown is what the Temporal UI shows as the current details of a run: the state, what it waits for, the checklist

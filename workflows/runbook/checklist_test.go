@@ -53,7 +53,7 @@ func TestChecklistShowsWhatOneLooksFor(t *testing.T) {
 	} {
 		require.Contains(t, text, line)
 	}
-	for _, state := range []StepState{StepPending, StepRunning, StepDone, StepHeld, StepSkipped, StepFailed, StepUndone} {
+	for _, state := range []StepState{StepPending, StepRunning, StepDone, StepHeld, StepSkipped, StepFailed, StepUndone, StepNotNeeded} {
 		require.NotEmpty(t, marks[state], state)
 	}
 }

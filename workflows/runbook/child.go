@@ -3,6 +3,7 @@ package runbook
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
@@ -20,32 +21,52 @@ type ChildRun struct {
 	Name    string // tells the runs that one run starts apart; permanent, such as "load-1"
 	Title   string // Japanese and English; what it is started for
 	Input   any
-	// Lasts says what stays of it if it succeeds and this run is given up afterwards; "" if nothing does.
+	// Lasts says what stays of it if it succeeds and this run is given up afterwards; "" if nothing does. Of one that failed stays
+	// what it names itself; of one that did not end by itself, this perhaps.
 	Lasts string
+	// Left looks what really stays of it, however it has ended, instead of Lasts. It is asked even when this run was cancelled.
+	Left func(workflow.Context, EndedRun) ([]string, error)
 }
 
-// Ended is how a child run has ended.
-type Ended[O any] struct {
-	ID     string
-	Result O      // if it succeeded
-	Kind   string // type of the error with which it ended; "" if it succeeded
-	Words  string // of that error
+// EndedRun is how a child run has ended.
+type EndedRun struct {
+	ID        string
+	Operation string // of its effects
+	Adopted   bool   // it was there before: started before a Reset
+	Kind      string // type of the error with which it ended; "" if it succeeded
+	Words     string // of that error
+	Busy      bool   // it was refused because another run held what it needs
+	Lasts     []string
 }
+
+// Ended is how a child run has ended, with its result.
+type Ended[O any] struct {
+	EndedRun
+	Result O // if it succeeded
+}
+
+// childEdition is the change by which people who had a hand in a child count in this run, and what stays of it is looked at.
+const childEdition = "child-hands"
 
 // Child starts a run of another runbook and waits for its end. The error is this run's own: it was cancelled, or Temporal could
 // not be asked. That the child failed is an answer, and the runbook decides what it means.
 //
 // The child has gates, holds and evidence of its own, which decide how long it may take; this run adds no limit. It is one
-// run for one name: its ID comes from this run and its operation, and before it is started it is looked for. So after a Reset
-// of this run the child that was there is waited for, or its end is taken over, and nothing is started twice.
+// run for one name: its ID comes from this run and its operation, and before it is started it is looked for, in its evidence too.
+// So after a Reset of this run the child that was there is waited for, or its end is taken over, and nothing is started twice,
+// however long ago that was.
 //
 // When this run is cancelled the child is cancelled too, and its way back is waited for. If this run is terminated, the
-// child is cancelled and puts back what it has changed.
+// child is cancelled and puts back what it has changed; but not a child that was started before a Reset, of which Temporal knows
+// no parent any more: the run says that it must be cancelled by hand.
+//
+// Whoever had a hand in the child had one in this run, and may not approve it.
 func Child[O any](ctx workflow.Context, r *Run, c ChildRun) (Ended[O], error) {
-	ended := Ended[O]{ID: r.childID(c.Name)}
+	ended := Ended[O]{EndedRun: EndedRun{ID: r.childID(c.Name)}}
 	if err := ctx.Err(); err != nil {
 		return ended, err
 	}
+	looks := workflow.GetVersion(ctx, childEdition, workflow.DefaultVersion, 1) != workflow.DefaultVersion
 	found, err := find(ctx, ended.ID)
 	if err != nil {
 		return ended, err
@@ -54,15 +75,19 @@ func Child[O any](ctx workflow.Context, r *Run, c ChildRun) (Ended[O], error) {
 		return ended, End(ErrRefused, "the run %s is one of %s, and %s was to be started under this ID: nothing was started", ended.ID, found.Runbook, c.Runbook)
 	}
 	r.childBegins(ctx, c, ended.ID, found.Found)
-	if !found.Found {
-		ended.Kind, ended.Words, found.Found = begin(ctx, c, ended.ID, &ended.Result)
+	if ended.Adopted = found.Found; !found.Found {
+		ended.Adopted = begin(ctx, c, &ended.EndedRun, &ended.Result)
 	}
-	if found.Found {
-		if ended.Kind, ended.Words, err = r.adopt(ctx, ended.ID, &ended.Result); err != nil {
+	if ended.Adopted {
+		if err = r.adopt(ctx, &ended.EndedRun, &ended.Result); err != nil {
 			return ended, err
 		}
 	}
-	r.childEnds(ctx, c, ended.Kind, ended.Words)
+	alone, stop := workflow.NewDisconnectedContext(ctx)
+	defer stop()
+	if err := r.childEnds(alone, c, ended.EndedRun, looks); err != nil {
+		return ended, err
+	}
 	return ended, ctx.Err()
 }
 
@@ -81,36 +106,44 @@ func find(ctx workflow.Context, id string) (activities.RunFound, error) {
 }
 
 // begin starts the child and waits for its end. there tells that somebody else has started it meanwhile: a run before a Reset.
-func begin(ctx workflow.Context, c ChildRun, id string, result any) (kind, words string, there bool) {
-	err := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-		WorkflowID: id, WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+func begin(ctx workflow.Context, c ChildRun, ended *EndedRun, result any) (there bool) {
+	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID: ended.ID, WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		ParentClosePolicy: enums.PARENT_CLOSE_POLICY_REQUEST_CANCEL, WaitForCancellation: true, StaticSummary: cut(c.Title, 400),
-	}), c.Runbook, c.Input).Get(ctx, result)
-	if err == nil {
-		return "", "", false
-	}
+	}), c.Runbook, c.Input)
+	err := child.Get(ctx, result)
 	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
-		return "", "", true
+		return true
 	}
-	kind, words = activities.HowItEnded(err)
-	return kind, words, false
+	var started workflow.Execution
+	if child.GetChildWorkflowExecution().IsReady() && child.GetChildWorkflowExecution().Get(ctx, &started) == nil {
+		ended.Operation = activities.OperationOf(ended.ID, started.RunID)
+	}
+	if err != nil {
+		ended.Kind, ended.Words = activities.HowItEnded(err)
+		ended.Busy, ended.Lasts = activities.RefusedAsLocked(err), activities.WhatLasts(err)
+	}
+	return false
 }
 
 // adopt waits for the end of a child that a run before a Reset has started.
-func (r *Run) adopt(ctx workflow.Context, id string, result any) (kind, words string, err error) {
+func (r *Run) adopt(ctx workflow.Context, into *EndedRun, result any) error {
 	alone, stop := workflow.NewDisconnectedContext(ctx)
 	defer stop()
-	waiting := Start(WithSummary(alone, "wait for the run "+id), Follow, runs.AwaitRun, activities.RunRef{WorkflowID: id})
+	r.say(ctx, Waiting, fmt.Sprintf("waits for the end of %s, which was started before this run was reset: if you terminate this run in Temporal, cancel that one as well (`starter cancel %s`)", into.ID, into.ID))
+	waiting := Start(WithSummary(alone, "wait for the run "+into.ID), Follow, runs.AwaitRun, activities.RunRef{WorkflowID: into.ID})
 	if workflow.Await(ctx, waiting.future.IsReady) != nil {
-		if err := workflow.RequestCancelExternalWorkflow(alone, id, "").Get(alone, nil); err != nil {
-			workflow.GetLogger(ctx).Warn("a run that was to be cancelled could not be", "run", id, "error", err) // it has ended
+		if err := workflow.RequestCancelExternalWorkflow(alone, into.ID, "").Get(alone, nil); err != nil {
+			workflow.GetLogger(ctx).Warn("a run that was to be cancelled could not be", "run", into.ID, "error", err) // it has ended
 		}
 	}
 	ended, err := waiting.Get(alone)
 	if err == nil && ended.Kind == "" {
 		err = json.Unmarshal(ended.Result, result)
 	}
-	return ended.Kind, ended.Words, err
+	into.Kind, into.Words, into.Busy, into.Lasts = ended.Kind, ended.Words, ended.Busy, ended.Lasts
+	into.Operation = activities.OperationOf(into.ID, ended.FirstRun)
+	return err
 }
 
 // childBegins shows and records that a child is waited for.
@@ -121,17 +154,54 @@ func (r *Run) childBegins(ctx workflow.Context, c ChildRun, id string, there boo
 	r.Record(ctx, "child-started", c.Name, map[string]any{"run": id, "runbook": c.Runbook, "wasThere": there})
 }
 
-// childEnds shows and records how it ended.
-func (r *Run) childEnds(ctx workflow.Context, c ChildRun, kind, words string) {
+// childEnds shows and records how it ended, and takes over what stays of it and who had a hand in it.
+func (r *Run) childEnds(ctx workflow.Context, c ChildRun, ended EndedRun, looks bool) error {
 	line := r.child(c)
 	line.State, line.Outcome, line.EndedAt = Done, "succeeded", moment(ctx)
-	if kind != "" {
-		line.State, line.Outcome = Failed, words
-	} else if c.Lasts != "" {
-		r.lasts = append(r.lasts, c.Lasts)
+	if ended.Kind != "" {
+		line.State, line.Outcome = Failed, ended.Words
 	}
 	r.show(ctx)
-	r.Record(ctx, "child-ended", c.Name, map[string]any{"run": line.ID, "kind": kind, "outcome": line.Outcome})
+	r.Record(ctx, "child-ended", c.Name, map[string]any{"run": line.ID, "kind": ended.Kind, "outcome": line.Outcome})
+	if !looks {
+		if ended.Kind == "" && c.Lasts != "" {
+			r.lasts = append(r.lasts, c.Lasts)
+		}
+		return nil
+	}
+	stays := c.stays(ended)
+	var looked error
+	if c.Left != nil {
+		if stays, looked = c.Left(ctx, ended); looked != nil { // whoever reads it must look
+			stays = []string{c.Lasts + " (perhaps: it could not be looked up: " + Words(looked) + ")"}
+		}
+	}
+	for _, what := range stays {
+		if !slices.Contains(r.lasts, what) { // a step that is tried again adopts its child
+			r.lasts = append(r.lasts, what)
+		}
+	}
+	hands, err := Call(WithSummary(ctx, "look who had a hand in "+ended.ID), Read, runs.ListRunHands, activities.RunRef{WorkflowID: ended.ID})
+	r.executed = append(r.executed, hands.People...)
+	if err == nil {
+		err = looked
+	}
+	return err
+}
+
+// stays says what stays of a child by what is known of its end.
+func (c ChildRun) stays(ended EndedRun) []string {
+	switch ended.Kind {
+	case "":
+		if c.Lasts != "" {
+			return []string{c.Lasts}
+		}
+	case activities.RunTerminated, activities.RunTimedOut, activities.RunFailed, activities.RunForgotten:
+		if c.Lasts != "" {
+			return []string{c.Lasts + " (perhaps: " + ended.ID + " did not end by itself)"}
+		}
+	}
+	return ended.Lasts
 }
 
 // child finds the line of a child, and adds one if there is none.
@@ -143,4 +213,30 @@ func (r *Run) child(c ChildRun) *ChildLine {
 	}
 	r.status.Children = append(r.status.Children, ChildLine{})
 	return &r.status.Children[len(r.status.Children)-1]
+}
+
+// HadHand adds people who had a hand in what this run does, before it began: they may not approve it.
+func (r *Run) HadHand(ctx workflow.Context, names ...string) error {
+	for _, name := range names {
+		person, err := local(ctx, directory.ResolvePerson, activities.Claim{By: name})
+		if err != nil {
+			return endOr(ctx, err, ErrRefused)
+		}
+		if !person.Known {
+			return End(ErrRefused, "%q, who is said to have had a hand in it, is nobody that system.yaml knows", name)
+		}
+		r.executed = append(r.executed, person.ID)
+	}
+	return nil
+}
+
+// Hands are the people who had a hand in this run so far, its operator first.
+func (r *Run) Hands() []string {
+	var people []string
+	for _, id := range r.executed {
+		if !slices.Contains(people, id) {
+			people = append(people, id)
+		}
+	}
+	return people
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"tejun/activities"
@@ -21,6 +22,8 @@ type nursery struct {
 	started []string                       // IDs
 	ids     []string                       // that were looked for
 	parent  string                         // as the child saw it
+	runIDs  map[string]string
+	hands   map[string][]string // people who had a hand in a run, by ID
 }
 
 type kidInput struct {
@@ -28,18 +31,26 @@ type kidInput struct {
 }
 
 func newNursery(t *testing.T) *nursery {
-	n := &nursery{bench: newBench(t), there: map[string]activities.RunFound{}}
+	n := &nursery{bench: newBench(t), there: map[string]activities.RunFound{}, runIDs: map[string]string{}}
 	stub(n.bench, "FindRun", func(in activities.RunRef) (activities.RunFound, error) {
 		n.ids = append(n.ids, in.WorkflowID)
 		return n.there[in.WorkflowID], nil
 	})
+	stub(n.bench, "ListRunHands", func(in activities.RunRef) (activities.RunHands, error) {
+		return activities.RunHands{People: n.hands[in.WorkflowID]}, nil
+	})
 	stub(n.bench, "AwaitRun", func(activities.RunRef) (activities.RunEnded, error) { return n.ended, nil })
 	n.env.RegisterWorkflowWithOptions(func(ctx workflow.Context, in kidInput) (int, error) {
 		info := workflow.GetInfo(ctx)
+		n.runIDs[info.WorkflowExecution.ID] = info.WorkflowExecution.RunID
 		n.started, n.parent = append(n.started, info.WorkflowExecution.ID), info.ParentWorkflowExecution.ID
 		switch in.Does {
 		case "reject":
 			return 0, End(ErrRejected, "sato rejected content: no")
+		case "half":
+			return 0, temporal.NewNonRetryableApplicationError("verify failed. Not put back: rows of t", ErrRolledBack, nil, activities.Remains{Lasts: []string{"rows of t"}})
+		case "busy":
+			return 0, temporal.NewNonRetryableApplicationError("t is held", ErrRefused, temporal.NewNonRetryableApplicationError("t is held", activities.Locked, nil))
 		case "wait":
 			return 0, workflow.Sleep(ctx, 5*hour)
 		}
@@ -72,6 +83,11 @@ func (n *nursery) raise(kids ...ChildRun) (ends []Ended[int], err error) {
 	return ends, err
 }
 
+// end is how a child ends that does its work.
+func (n *nursery) end(name string, result int) Ended[int] {
+	return Ended[int]{EndedRun: EndedRun{ID: n.id(name), Operation: activities.OperationOf(n.id(name), n.runIDs[n.id(name)])}, Result: result}
+}
+
 // id is the ID that a child has.
 func (n *nursery) id(name string) string {
 	return fmt.Sprintf("default-test-workflow-id-%s-%s", name, activities.OperationOf("default-test-workflow-id", "")) // the test environment knows no first run
@@ -83,7 +99,7 @@ func TestChildRunsAndItsResultComesBack(t *testing.T) {
 	second.Name = "kid-2"
 	ends, err := n.raise(kid(""), second)
 	require.NoError(t, err)
-	require.Equal(t, []Ended[int]{{ID: n.id("kid-1"), Result: 7}, {ID: n.id("kid-2"), Result: 7}}, ends)
+	require.Equal(t, []Ended[int]{n.end("kid-1", 7), n.end("kid-2", 7)}, ends)
 	require.Equal(t, []string{n.id("kid-1"), n.id("kid-2")}, n.started)
 	require.Equal(t, n.ids, n.started, "it is looked for first")
 	require.Equal(t, "default-test-workflow-id", n.parent)
@@ -115,9 +131,93 @@ func TestChildsFailureIsAnAnswer(t *testing.T) {
 	n := newNursery(t)
 	ends, err := n.raise(kid("reject"))
 	require.NoError(t, err, "the runbook decides what it means")
-	require.Equal(t, []Ended[int]{{ID: n.id("kid-1"), Kind: ErrRejected, Words: "sato rejected content: no"}}, ends)
+	require.Equal(t, []string{n.id("kid-1"), ErrRejected, "sato rejected content: no"}, []string{ends[0].ID, ends[0].Kind, ends[0].Words})
 	require.Equal(t, []any{Failed, "sato rejected content: no"}, []any{n.run.status.Children[0].State, n.run.status.Children[0].Outcome})
-	require.Empty(t, n.run.lasts, "nothing stays of what failed")
+	require.Empty(t, n.run.lasts, "it was put back, and says of nothing that it stays")
+}
+
+// What a child could not put back stays of this run too, though the child has failed.
+func TestWhatAFailedChildLeftIsNamed(t *testing.T) {
+	gives := func(n *nursery, c ChildRun) error {
+		return n.toy(func(ctx workflow.Context, r *Run) error {
+			if _, err := Child[int](ctx, r, c); err != nil {
+				return err
+			}
+			return End(ErrExpired, "nobody accepted it")
+		})
+	}
+	t.Run("as it says itself", func(t *testing.T) {
+		requireEnd(t, gives(newNursery(t), kid("half")), ErrExpired, "nobody accepted it. Not put back: rows of t")
+	})
+	t.Run("as was looked up", func(t *testing.T) {
+		c := kid("half")
+		c.Left = func(_ workflow.Context, e EndedRun) ([]string, error) {
+			require.Equal(t, []string{ErrRolledBack, "rows of t"}, []string{e.Kind, e.Lasts[0]})
+			require.NotEmpty(t, e.Operation)
+			return []string{"what the ledger says"}, nil
+		}
+		requireEnd(t, gives(newNursery(t), c), ErrExpired, "nobody accepted it. Not put back: what the ledger says")
+	})
+	t.Run("perhaps, if it cannot be looked up", func(t *testing.T) {
+		c := kid("half")
+		c.Left = func(workflow.Context, EndedRun) ([]string, error) { return nil, final("no database") }
+		requireEnd(t, gives(newNursery(t), c), "Refused", "no database. Not put back: what the kid did (perhaps: it could not be looked up: no database)")
+	})
+	t.Run("perhaps, if it did not end by itself", func(t *testing.T) {
+		n := newNursery(t)
+		n.there[n.id("kid-1")] = activities.RunFound{Found: true, Runbook: "Kid"}
+		n.ended = activities.RunEnded{Kind: activities.RunTerminated, Words: "it was terminated"}
+		requireEnd(t, gives(n, kid("")), ErrExpired, "Not put back: what the kid did (perhaps: "+n.id("kid-1")+" did not end by itself)")
+	})
+	t.Run("also when the run is cancelled", func(t *testing.T) {
+		n := newNursery(t)
+		n.at(hour, Cancel, by("kato", "reason", "storm"))
+		c := kid("wait")
+		c.Left = func(ctx workflow.Context, _ EndedRun) ([]string, error) { return []string{"rows"}, ctx.Err() }
+		requireEnd(t, gives(n, c), ErrCancelled, "kato cancelled: storm. Not put back: rows")
+	})
+}
+
+func TestChildThatWasInAnothersWayIsBusy(t *testing.T) {
+	ends, err := newNursery(t).raise(kid("busy"))
+	require.NoError(t, err)
+	require.Equal(t, []any{ErrRefused, true}, []any{ends[0].Kind, ends[0].Busy})
+}
+
+// Whoever carried a child on had a hand in this run, and approves nothing of it.
+func TestWhoHadAHandInAChildDoesNotApproveTheRun(t *testing.T) {
+	n := newNursery(t)
+	n.hands = map[string][]string{n.id("kid-1"): {"sato", "tanaka"}}
+	n.at(hour, Approve, by("sato"))
+	n.at(2*hour, Approve, by("m-sato"))
+	n.at(3*hour, Approve, by("suzuki"))
+	require.NoError(t, n.toy(func(ctx workflow.Context, r *Run) error {
+		if _, err := Child[int](ctx, r, kid("")); err != nil {
+			return err
+		}
+		require.Equal(t, []string{"tanaka", "sato"}, r.Hands())
+		return n.gated(ctx, r)
+	}))
+	said := n.run.status.Approvals
+	require.Len(t, said, 3)
+	for _, attack := range said[:2] {
+		require.Equal(t, "sato requested or operates this change; somebody else must approve it", attack.Refusal)
+	}
+	require.True(t, said[2].Accepted)
+}
+
+func TestWhoHadAHandBeforeTheRunDoesNotApproveIt(t *testing.T) {
+	n := newNursery(t)
+	n.at(hour, Approve, by("sato"))
+	n.at(2*hour, Approve, by("suzuki"))
+	require.NoError(t, n.toy(func(ctx workflow.Context, r *Run) error {
+		requireEnd(t, r.HadHand(ctx, "mallory"), ErrRefused, `"mallory", who is said to have had a hand in it, is nobody`)
+		if err := r.HadHand(ctx, "m-sato"); err != nil {
+			return err
+		}
+		return n.gated(ctx, r)
+	}))
+	require.Contains(t, n.run.status.Approvals[0].Refusal, "sato requested or operates this change")
 }
 
 func TestCancellationReachesTheChildAndWaitsForIt(t *testing.T) {
@@ -168,14 +268,17 @@ func TestChildThatIsThereIsAdopted(t *testing.T) {
 	t.Run("found", func(t *testing.T) {
 		n := newNursery(t)
 		n.there[n.id("kid-1")] = activities.RunFound{Found: true, RunID: "r", Runbook: "Kid"}
-		n.ended = activities.RunEnded{Result: json.RawMessage("9")}
+		n.ended = activities.RunEnded{Result: json.RawMessage("9"), FirstRun: "first"}
+		says := ""
+		n.fail["AwaitRun"] = func(int) error { says = n.run.status.Says; return nil }
 		ends, err := n.raise(kid(""))
 		require.NoError(t, err)
-		require.Equal(t, []Ended[int]{{ID: n.id("kid-1"), Result: 9}}, ends)
+		require.Equal(t, []any{n.id("kid-1"), 9, true, activities.OperationOf(n.id("kid-1"), "first")}, []any{ends[0].ID, ends[0].Result, ends[0].Adopted, ends[0].Operation})
 		require.Empty(t, n.started)
 		require.Equal(t, 1, n.tries["AwaitRun"])
 		require.Equal(t, Done, n.run.status.Children[0].State)
 		require.Equal(t, true, n.body("child-started")["wasThere"])
+		require.Contains(t, says, "was started before this run was reset: if you terminate this run in Temporal, cancel that one as well (`starter cancel "+n.id("kid-1"))
 	})
 	t.Run("started meanwhile", func(t *testing.T) {
 		n := newNursery(t)
@@ -184,7 +287,7 @@ func TestChildThatIsThereIsAdopted(t *testing.T) {
 			first := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: n.id("kid-1")})
 			require.NoError(t, workflow.ExecuteChildWorkflow(first, "Kid", kidInput{"wait"}).GetChildWorkflowExecution().Get(ctx, nil))
 			end, err := Child[int](ctx, r, kid(""))
-			require.Equal(t, Ended[int]{ID: n.id("kid-1"), Result: 9}, end)
+			require.Equal(t, []any{n.id("kid-1"), 9, true}, []any{end.ID, end.Result, end.Adopted})
 			return err
 		}))
 		require.Equal(t, []string{n.id("kid-1")}, n.started, "once")

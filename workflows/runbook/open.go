@@ -94,6 +94,8 @@ func (r *Run) Close(ctx workflow.Context, err error) error {
 	outcome := "done"
 	if err != nil {
 		outcome = Words(err)
+	} else {
+		r.markNotNeeded()
 	}
 	r.Record(ctx, "closed", "", map[string]any{"outcome": outcome, "steps": r.status.Steps})
 	if r.lost != nil {
@@ -120,7 +122,8 @@ func (r *Run) saysWhatLasts(err error) error {
 	if errors.As(err, &app) {
 		kind = app.Type()
 	}
-	return End(kind, "%s. Not put back: %s", Words(err), strings.Join(r.lasts, "; "))
+	return temporal.NewNonRetryableApplicationError(
+		Words(err)+". Not put back: "+strings.Join(r.lasts, "; "), kind, nil, activities.Remains{Lasts: r.lasts})
 }
 
 // WasCancelled tells whether a run is being given up because somebody cancelled it.

@@ -93,6 +93,12 @@ func (r *Run) About(ctx workflow.Context, s Subject) error {
 		AttributeRequester.ValueSet(s.Requester), AttributeTarget.ValueSet(s.Targets))
 }
 
+// Found adds what the run has found out to what it is about.
+func (r *Run) Found(ctx workflow.Context, facts ...Fact) {
+	r.status.About = append(r.status.About, facts...)
+	r.show(ctx)
+}
+
 // Status is a copy of what the query "status" answers.
 func (r *Run) Status() Status { return r.status }
 

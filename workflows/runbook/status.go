@@ -86,6 +86,8 @@ const (
 	StepSkipped StepState = "skipped"
 	StepFailed  StepState = "failed"
 	StepUndone  StepState = "undone"
+	// StepNotNeeded is a step that a run that has done its work never came to, as there was nothing to do for it.
+	StepNotNeeded StepState = "not-needed"
 )
 
 // Step is one line of the checklist.

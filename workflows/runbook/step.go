@@ -155,6 +155,15 @@ func (r *Run) line(s StepSpec) *Step {
 	return &r.status.Steps[len(r.status.Steps)-1]
 }
 
+// markNotNeeded marks what a run that has done its work never came to.
+func (r *Run) markNotNeeded() {
+	for i := range r.status.Steps {
+		if r.status.Steps[i].State == StepPending {
+			r.status.Steps[i].State = StepNotNeeded
+		}
+	}
+}
+
 // retriedByPerson tells whether somebody answered "retry" for the step.
 func (r *Run) retriedByPerson(step string) bool { return slices.Contains(r.again, step) }
 
