@@ -25,7 +25,7 @@ type Mail struct {
 	Operation string            `json:"operation"`
 	Step      string            `json:"step"`     // tells apart the messages of one run
 	Template  string            `json:"template"` // a file under templates, without ".txt.tmpl"
-	List      string            `json:"list"`
+	List      string            `json:"list"`     // of system.yaml, or person:ID
 	Data      map[string]string `json:"data"`
 	// Resend is set when a person has answered "retry" although an earlier sending may have arrived: it is sent once
 	// more, and no more than once for that answer.
@@ -148,14 +148,14 @@ func (a *SES) compose(in Mail, info activity.Info) (*sesv2.SendEmailInput, error
 	if err != nil {
 		return nil, err
 	}
-	list, ok := s.List(in.List)
+	to, ok := s.Recipients(in.List)
 	switch {
 	case !ok:
 		return nil, fail(InvalidInput, "system.yaml has no notification list %q: add it under mail.lists", in.List)
-	case len(list.Addresses) == 0 || len(list.Addresses) > mostRecipients:
-		return nil, fail(InvalidInput, "the list %s has %d addresses, and SES takes 1 to %d a message: use a distribution address", in.List, len(list.Addresses), mostRecipients)
+	case len(to) == 0 || len(to) > mostRecipients:
+		return nil, fail(InvalidInput, "the list %s has %d addresses, and SES takes 1 to %d a message: use a distribution address", in.List, len(to), mostRecipients)
 	}
-	for _, address := range append([]string{s.Mail.From}, list.Addresses...) {
+	for _, address := range append([]string{s.Mail.From}, to...) {
 		if _, err := mail.ParseAddress(address); err != nil || hasControl(address) {
 			return nil, fail(InvalidInput, "an address of list %s, or the sender, is no mail address: mend it in system.yaml", in.List)
 		}
@@ -173,7 +173,7 @@ func (a *SES) compose(in Mail, info activity.Info) (*sesv2.SendEmailInput, error
 	}
 	message := &sesv2.SendEmailInput{
 		FromEmailAddress: &s.Mail.From,
-		Destination:      &types.Destination{ToAddresses: list.Addresses},
+		Destination:      &types.Destination{ToAddresses: to},
 		Content:          &types.EmailContent{Simple: &types.Message{Subject: content(subject), Body: &types.Body{Text: content(body)}}},
 		EmailTags:        []types.MessageTag{{Name: aws.String(ownerKey), Value: &in.Operation}},
 	}

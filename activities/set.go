@@ -71,6 +71,10 @@ type Set struct {
 	Runs       *Runs
 
 	Releases
+
+	Incidents *Incidents
+	Diagnosis *Diagnosis
+	Reports   *Reports
 }
 
 // New connects the activities with the outside. It calls nothing yet.
@@ -82,6 +86,7 @@ func New(d Deps) (Set, error) {
 	changes := changer{records: d.Records, wait: readBackWait}
 	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil })
 	data := &Operated{database: d.Operated, client: rds.NewFromConfig(cfg), records: d.Records}
+	site := &Site{http: siteClient(d.HTTP), system: d.System}
 	return Set{
 		CloudFront: &CloudFront{client: cloudfront.NewFromConfig(cfg), changes: changes},
 		WAFV2:      &WAFV2{client: wafv2.NewFromConfig(cfg, func(o *wafv2.Options) { o.Region = globalRegion }), changes: changes},
@@ -100,7 +105,7 @@ func New(d Deps) (Set, error) {
 		CloudWatch: &CloudWatch{client: cloudwatch.NewFromConfig(cfg), changes: changes},
 		Scheduler:  &Scheduler{client: scheduler.NewFromConfig(cfg), changes: changes},
 		SES:        &SES{client: sesv2.NewFromConfig(cfg), records: d.Records, system: d.System, ui: d.UI},
-		Site:       &Site{http: siteClient(d.HTTP), system: d.System},
+		Site:       site,
 		Records:    &Records{store: d.Records},
 		Changes:    &Changes{store: d.Records},
 		Settings: &Settings{changes: changes, settingsAPI: settingsAPI{
@@ -111,6 +116,10 @@ func New(d Deps) (Set, error) {
 		Runs:      newRuns(d),
 
 		Releases: newReleases(d, cfg, changes, objects),
+
+		Incidents: &Incidents{store: d.Records},
+		Diagnosis: &Diagnosis{services: ecs.NewFromConfig(cfg), alarms: cloudwatch.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg), site: site},
+		Reports:   &Reports{client: objects, records: d.Records, system: d.System},
 	}, nil
 }
 
@@ -215,6 +224,15 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Runs.FindRun,
 		s.Runs.AwaitRun,
 		s.Runs.ListRunHands,
+		s.Incidents.RecordIncident,
+		s.Incidents.RecordProblem,
+		s.Incidents.FindSimilarIncidents,
+		s.Directory.ResolveIncident,
+		s.Directory.ReadIncidentClocks,
+		s.Directory.ResolveProblemActions,
+		s.Diagnosis.CollectIncidentFacts,
+		s.Diagnosis.CheckIncidentRecovery,
+		s.Reports.PutS3IncidentReport,
 	} {
 		r.RegisterActivity(activity)
 	}

@@ -29,6 +29,9 @@ type answerFlags struct {
 // answerHelp is what differs between those commands.
 type answerHelp struct{ action, short, long, example string }
 
+// carrying are the answers that may carry values.
+var carrying = []string{runbook.Finished, runbook.Acknowledge, runbook.Note, runbook.Fix, runbook.Severity}
+
 var answers = []answerHelp{
 	{runbook.Approve, "Approve what a gate asks", `Approves the gate that the run waits at. The approval names the run, the gate and the digest of the plan as you see
 it now: if the plan has changed by the time it arrives, it does not count. Look at the plan first with show.
@@ -50,6 +53,16 @@ Where the run asks for figures or names with it, show says which; each is given 
 zone), or "+30m" for so long from now. How far it may go stands in system.yaml.`,
 		`--until 03:30 --reason "データ移行が長引いている"`},
 	{runbook.Return, "Do not extend: come back now", `Decides that the run returns to normal operation now, finished or not.`, `--reason "予定時刻までに終わらない"`},
+	{runbook.Acknowledge, "Take an incident on", `Says that you have taken the incident on; the chain of escalation stops. --value impact=… and --value urgency=… say what
+you see, where it differs from the report: high, medium or low.`, `--value urgency=high --reason "対応を開始する"`},
+	{runbook.Note, "Write something down in an incident", `Adds a note to the incident's record. --value kind=workaround marks a work-around, kind=report that the first report was
+given otherwise, such as by telephone, and kind=diagnose reads the facts again.`, `--value kind=workaround --reason "APIを再起動した"`},
+	{runbook.Pause, "Stop an incident's clocks while its reporter is waited for", `The clocks of the service level stand still until resume. Somebody is reminded after a day.`, `--reason "利用者に再現手順を確認中"`},
+	{runbook.Resume, "Let an incident's clocks go on", `The reporter has answered: the clocks go on.`, `--reason "利用者から回答があった"`},
+	{runbook.Fix, "Start a run that mends an incident", `Starts a run of SettingChange or Release with an input of yours, as JSON on one line. The incident does not wait for it, and
+shows how it ends; it can be closed when every such run has ended.`, `--value runbook=SettingChange --value "input=$(jq -c . change.json)" --reason "接続上限を引き上げる"`},
+	{runbook.Severity, "Set an incident's severity, as the ministry", `The ministry sets the severity, whatever impact and urgency say. Its limits hold from the incident's beginning.`,
+		`--value severity=critical --reason "報道されている"`},
 	{runbook.Cancel, "Give the run up; what was changed is put back", `Cancels the run at any point. What it has changed is put back in reverse order, and people who were told are told again.`,
 		`--reason "災害対応を優先する"`},
 }
@@ -71,7 +84,7 @@ func (a *app) answerCommands() []*cobra.Command {
 		c.Flags().StringVarP(&f.reason, "reason", "r", "", "why, for the record (required)")
 		c.Flags().StringVar(&f.gate, "gate", "", "gate or step that it is for; by default what the run waits for")
 		c.Flags().StringVar(&f.decision, "decision", "", "ID of this decision; sending the same one again counts once")
-		if h.action == runbook.Finished {
+		if slices.Contains(carrying, h.action) {
 			c.Flags().StringArrayVar(&f.values, "value", nil, "what the run asks for with the answer, name=value; may be repeated")
 		}
 		if h.action == runbook.Extend {

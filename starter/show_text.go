@@ -24,6 +24,7 @@ func (a *app) printStatus(v view, f showFlags) {
 	for _, fact := range s.About {
 		a.printf("%s\n", a.paint(dim, oneLine(fact.Name+": "+fact.Value)))
 	}
+	a.printClocks(s, now, zone)
 	a.printWaiting(s, now, zone)
 	a.printSteps(s, now, zone)
 	a.printChildren(s, now, zone)
@@ -49,6 +50,25 @@ func (a *app) origin(s *runbook.Status, now time.Time, zone *time.Location) stri
 	}
 	return text
 }
+
+// printClocks shows the clocks of service levels, as they were last read.
+func (a *app) printClocks(s *runbook.Status, now time.Time, zone *time.Location) {
+	if len(s.Clocks) == 0 {
+		return
+	}
+	a.heading("Service level, read " + clock(s.Clocks[0].At, now, zone))
+	g := newGrid("STATE", "CLOCK", "DUE", "ELAPSED", "REMAINING")
+	for _, c := range s.Clocks {
+		left := span(c.Remaining)
+		if c.Remaining < 0 {
+			left = "-" + span(-c.Remaining)
+		}
+		g.add(a.paint(clockColours[c.State], c.State), c.Name, clock(c.Due, now, zone), span(c.Elapsed), left)
+	}
+	g.print(a, "  ")
+}
+
+var clockColours = map[string]string{runbook.ClockRunning: cyan, runbook.ClockPaused: yellow, runbook.ClockMet: green, runbook.ClockBreached: red}
 
 func (a *app) heading(title string) { a.printf("\n%s\n", a.paint(bold, title)) }
 

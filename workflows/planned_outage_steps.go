@@ -29,6 +29,9 @@ var (
 	scheduler  *activities.Scheduler
 	site       *activities.Site
 	directory  *activities.Directory
+	incidents  *activities.Incidents
+	diagnosis  *activities.Diagnosis
+	reports    *activities.Reports
 )
 
 // changes are the planned changes of an outage, one per AWS object.

@@ -66,3 +66,10 @@ func (p *problems) names(name string, values []string) {
 		}
 	}
 }
+
+// oneOf checks a value out of a list.
+func (p *problems) oneOf(name, value string, known []string) {
+	if !slices.Contains(known, value) {
+		p.add("%s is %q: want one of %s", name, value, strings.Join(known, ", "))
+	}
+}

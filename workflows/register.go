@@ -37,6 +37,7 @@ func All() []Runbook {
 		{Spec: plannedOutage, Example: "examples/planned-outage.json", Check: checkPlannedOutage, Workflow: PlannedOutage},
 		{Spec: dataArrival, Example: "examples/data-arrival.json", Check: checkDataArrival, Workflow: DataArrival},
 		{Spec: dataLoad, Example: "examples/data-load.json", Check: checkDataLoad, Workflow: DataLoad},
+		{Spec: incident, Example: "examples/incident.json", Check: checkIncident, Workflow: Incident},
 		{Spec: dataRepair, Example: "examples/data-repair.json", Check: checkDataRepair, Workflow: DataRepair},
 		{Spec: settingChange, Example: "examples/setting-change.json", Check: checkSettingChange, Workflow: SettingChange},
 		{Spec: release, Example: "examples/release.json", Check: checkRelease, Workflow: Release},
@@ -91,6 +92,15 @@ func checkRelease(raw []byte, sys *system.System, _ *calendar.Calendar, now time
 		return err
 	}
 	_, err := sys.ResolveRelease(in.request(now))
+	return err
+}
+
+func checkIncident(raw []byte, sys *system.System, _ *calendar.Calendar, now time.Time) error {
+	var in IncidentInput
+	if err := decode(raw, &in); err != nil {
+		return err
+	}
+	_, err := sys.ResolveIncident(in.request(now))
 	return err
 }
 

@@ -16,9 +16,11 @@ import (
 	"tejun/workflows/runbook"
 )
 
-// described names the task of loads, and makes approvals afterwards late in a moment and at an end soon.
+// described names the task of loads, lets incidents escalate and recover within seconds, and makes approvals afterwards late in a
+// moment and at an end soon.
 func described(s *system.System) {
 	scene.NameTask(s)
+	scene.Hurry(s)
 	i := slices.IndexFunc(s.Gates, func(g system.Gate) bool { return g.LateAfter != "" })
 	s.Gates = slices.Clone(s.Gates)
 	s.Gates[i].LateAfter, s.Gates[i].Deadline = "+1s", system.Duration(15*time.Second)

@@ -4,25 +4,19 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"os"
-	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
-	sdklog "go.temporal.io/sdk/log"
-	"golang.org/x/sync/errgroup"
 
+	"tejun/bench/internal/measure"
 	"tejun/worker/devstack"
 	"tejun/worker/devstack/scene"
-	"tejun/worker/serve"
 	"tejun/workflows/runbook"
 )
 
@@ -36,48 +30,20 @@ func main() {
 	runs := flag.Int("runs", 1000, "runs that wait")
 	together := flag.Int("together", 4, "approvals under way at a time")
 	flag.Parse()
-	if err := measure(*runs, *together); err != nil {
+	err := measure.OnOneWorker(func(ctx context.Context, stack *devstack.Stack) error { return run(ctx, stack, *runs, *together) })
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench/waiting:", err)
 		os.Exit(1)
 	}
 }
 
-func measure(runs, together int) (err error) {
+func run(ctx context.Context, stack *devstack.Stack, runs, together int) error {
 	fmt.Println(method)
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
-	defer cancel()
-	dir, err := os.MkdirTemp("", "tejun-waiting-*")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	system, err := scene.SystemFile()
-	if err != nil {
-		return err
-	}
-	quiet := sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
-	stack, err := devstack.Start(ctx, devstack.Options{Dir: dir, SystemFile: system, TimeScale: 0, Logger: quiet})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, stack.Stop()) }()
-	cfg, err := stack.AWS()
-	if err != nil {
-		return err
-	}
-	w, err := serve.New(serve.Options{Client: stack.Client, AWS: cfg, System: stack.Source.System, Records: stack.Records, Operated: stack.Operated})
-	if err != nil {
-		return err
-	}
-	if err := w.Start(); err != nil {
-		return err
-	}
-	defer w.Stop()
-	before := memory()
+	before := measure.Memory()
 	began := time.Now()
 	first := time.Now().Add(3 * time.Hour).Truncate(time.Second)
 	ids := make([]string, runs)
-	if err := each(runs, 8, func(i int) error {
+	if err := measure.Each(runs, 8, func(i int) error {
 		ids[i] = fmt.Sprintf("waiting-%04d", i)
 		start := first.Add(time.Duration(i) * time.Hour)
 		if _, err := scene.Start(ctx, stack.Client, ids[i], scene.Input(start, start.Add(40*time.Minute), "api")); err != nil {
@@ -88,12 +54,12 @@ func measure(runs, together int) (err error) {
 		return err
 	}
 	fmt.Printf("%d runs wait; started in %s\n", runs, time.Since(began).Round(time.Second))
-	after := memory()
+	after := measure.Memory()
 	fmt.Printf("memory: %.0f MB before, %.0f MB with all waiting: %.0f kB a run\n", before, after, (after-before)*1024/float64(runs))
 
 	var mu sync.Mutex
 	var toActivity, toStep []time.Duration
-	if err := each(runs, together, func(i int) error {
+	if err := measure.Each(runs, together, func(i int) error {
 		status, err := scene.Status(ctx, stack.Client, ids[i])
 		if err != nil {
 			return err
@@ -109,19 +75,9 @@ func measure(runs, together int) (err error) {
 	}); err != nil {
 		return err
 	}
-	report("approval → first activity after it", toActivity)
-	report("approval → announcement starts", toStep)
+	measure.Report("approval → first activity after it", toActivity)
+	measure.Report("approval → announcement starts", toStep)
 	return nil
-}
-
-// each does n things, some at a time.
-func each(n, atATime int, do func(int) error) error {
-	var all errgroup.Group
-	all.SetLimit(atATime)
-	for i := range n {
-		all.Go(func() error { return do(i) })
-	}
-	return all.Wait()
 }
 
 // waits returns when the run waits at its first gate.
@@ -172,17 +128,4 @@ func latency(ctx context.Context, c client.Client, id string) (activity, step ti
 		time.Sleep(50 * time.Millisecond)
 	}
 	return 0, 0, ctx.Err()
-}
-
-func memory() float64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return float64(m.HeapAlloc+m.StackInuse) / (1 << 20)
-}
-
-func report(name string, d []time.Duration) {
-	slices.Sort(d)
-	at := func(q float64) time.Duration { return d[min(len(d)-1, int(q*float64(len(d))))].Round(time.Millisecond) }
-	fmt.Printf("%-36s p50 %s, p95 %s, p99 %s, max %s\n", name, at(0.50), at(0.95), at(0.99), d[len(d)-1].Round(time.Millisecond))
 }

@@ -65,7 +65,7 @@ func needed(sys *system.System, passedRoles []string) []grant {
 	}, databaseGrants(sys)...)
 	grants = append(grants, settingGrants(sys)...)
 	grants = append(grants, releaseGrants(sys)...)
-	return append(grants, taskGrants(sys)...)
+	return append(append(grants, taskGrants(sys)...), incidentGrants(sys)...)
 }
 
 // databaseGrants are those of backups, restores and repairs, as far as the description has them.

@@ -95,6 +95,7 @@ func Run(ctx context.Context, cfg aws.Config, sys *system.System, data *operated
 	c.loadTask(ctx)
 	c.database(ctx)
 	c.alarms(ctx)
+	c.incidents(ctx)
 	c.jobs(ctx)
 	c.settings(ctx)
 	c.releases(ctx)

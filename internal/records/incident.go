@@ -80,10 +80,9 @@ type IncidentAlarm struct {
 
 // Escalation is somebody who was told that nobody has acknowledged, or that a clock has run out.
 type Escalation struct {
-	At   time.Time `json:"at"`
-	To   string    `json:"to"` // list, or person:ID
-	Why  string    `json:"why"`
-	Left string    `json:"left"` // why it could not be told, "" if it was
+	At  time.Time `json:"at"`
+	To  string    `json:"to"` // list, or person:ID
+	Why string    `json:"why"`
 }
 
 // Fact is something that the diagnosis has read.

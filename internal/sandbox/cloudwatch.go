@@ -26,6 +26,7 @@ func cloudwatchOperations() map[string]operation {
 	return byName(
 		putMetricAlarmOperation(),
 		handle(reads, "MetricDataQueries StartTime EndTime ScanBy MaxDatapoints NextToken", func(*cloudwatch.GetMetricDataInput) about { return about{} }, getMetricData),
+		setAlarmStateOperation(),
 		handle(reads, "AlarmNames AlarmNamePrefix AlarmTypes ActionPrefix StateValue MaxRecords NextToken", func(in *cloudwatch.DescribeAlarmsInput) about {
 			return about{alarmKey(in.AlarmNames...), ""}
 		}, describeAlarms),

@@ -84,7 +84,7 @@ func byName(ops ...operation) map[string]operation {
 var services = map[string]map[string]operation{
 	"cloudfront":      cloudfrontOperations(),
 	"cloudwatch":      cloudwatchOperations(),
-	"cloudwatch logs": byName(logGroupOperations()...),
+	"cloudwatch logs": byName(append(logGroupOperations(), logEventOperations()...)...),
 	"codepipeline":    codepipelineOperations(),
 	"config service":  configOperations(),
 	"ecr":             ecrOperations(),

@@ -31,7 +31,7 @@ func (s *Sandbox) Seed(ctx context.Context, sys *system.System) error {
 			return err
 		}
 		for _, seed := range []func(*call, *system.System) error{
-			seedEdge, seedWAF, seedBuckets, seedECS, seedDatabase, seedAlarms, seedJobs, seedMail, seedSettings, seedRole, seedReleases,
+			seedEdge, seedWAF, seedBuckets, seedECS, seedDatabase, seedAlarms, seedJobs, seedMail, seedSettings, seedEventLogs, seedRole, seedReleases,
 		} {
 			if err := seed(c, sys); err != nil {
 				return fmt.Errorf("seed the sandbox from %s: %w", sys.ID, err)
@@ -42,7 +42,7 @@ func (s *Sandbox) Seed(ctx context.Context, sys *system.System) error {
 }
 
 func seedBuckets(c *call, sys *system.System) error {
-	for _, name := range append([]string{sys.Maintenance.Bucket, sys.Repairs.Bucket, sys.Loads.Bucket}, sys.Loads.Buckets...) {
+	for _, name := range append([]string{sys.Maintenance.Bucket, sys.Repairs.Bucket, sys.Loads.Bucket, sys.Incidents.Bucket}, sys.Loads.Buckets...) {
 		if name == "" {
 			continue
 		}
@@ -120,7 +120,7 @@ func seedAlarms(c *call, sys *system.System) error {
 			Namespace: ptr("AWS/ECS"), MetricName: ptr("RunningTaskCount"), Statistic: cloudwatch.StatisticAverage,
 			ComparisonOperator: cloudwatch.ComparisonOperatorLessThanThreshold, Threshold: ptr(1.0), Period: ptr(int32(60)), EvaluationPeriods: ptr(int32(3)),
 			TreatMissingData: ptr("breaching"), StateValue: cloudwatch.StateValueOk, StateReason: ptr("Threshold not crossed"),
-			StateUpdatedTimestamp: ptr(c.at), Dimensions: []cloudwatch.Dimension{{Name: ptr("ClusterName"), Value: ptr(sys.ECS.Cluster)}},
+			StateUpdatedTimestamp: ptr(c.at), StateTransitionedTimestamp: ptr(c.at), Dimensions: []cloudwatch.Dimension{{Name: ptr("ClusterName"), Value: ptr(sys.ECS.Cluster)}},
 		}, Version: AlarmVersion{c.at}}
 		if err := c.put(alarmKey(name), a); err != nil {
 			return err
@@ -162,7 +162,7 @@ func seedRole(c *call, sys *system.System) error {
 			"ecr:DescribeImages", "ecr:DescribeImageScanFindings", "ecr:DescribeRepositories",
 			"lambda:GetFunction", "lambda:GetFunctionConfiguration", "lambda:UpdateFunctionCode", "lambda:PublishVersion", "lambda:GetAlias", "lambda:UpdateAlias",
 			"s3:GetObjectVersion", "s3:ListBucketVersions", "s3:GetBucketVersioning", "cloudwatch:GetMetricData",
-			"cloudwatch:DescribeAlarms", "cloudwatch:DisableAlarmActions", "cloudwatch:EnableAlarmActions",
+			"cloudwatch:DescribeAlarms", "cloudwatch:DisableAlarmActions", "cloudwatch:EnableAlarmActions", "logs:FilterLogEvents",
 			"scheduler:GetSchedule", "scheduler:UpdateSchedule", "scheduler:ListSchedules", "iam:PassRole",
 			"ses:SendEmail", "ses:GetAccount", "ses:GetEmailIdentity", "ses:GetConfigurationSet",
 			"wafv2:UpdateIPSet", "cloudwatch:PutMetricAlarm", "logs:DescribeLogGroups", "logs:PutRetentionPolicy", "logs:DeleteRetentionPolicy",

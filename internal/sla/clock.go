@@ -43,7 +43,7 @@ type Reading struct {
 	Elapsed   time.Duration `json:"elapsed"`   // that counts
 	Remaining time.Duration `json:"remaining"` // below 0: that it is over its limit
 	Paused    bool          `json:"paused"`
-	Met       bool          `json:"met"`
+	Done      bool          `json:"done"`     // what it measures was done
 	Breached  bool          `json:"breached"` // it took longer than its limit, or takes longer
 }
 
@@ -85,7 +85,7 @@ func (c Clock) Read(h Hours, at time.Time) (Reading, error) {
 	if c.Met != nil && c.Met.Before(at) {
 		at = *c.Met
 	}
-	r := Reading{Met: c.Met != nil, Paused: c.Paused()}
+	r := Reading{Done: c.Met != nil, Paused: c.Paused()}
 	for _, s := range c.running(at) {
 		d, err := h.between(c.Kind, s.from, s.until)
 		if err != nil {

@@ -93,7 +93,7 @@ func TestAClockShowsWhenItIsDueAndWhatHasCounted(t *testing.T) {
 			require.Equal(t, c.elapsed, r.Elapsed)
 			require.Equal(t, c.limit-c.elapsed, r.Remaining)
 			require.Equal(t, c.breach, r.Breached)
-			require.Equal(t, c.met != "", r.Met)
+			require.Equal(t, c.met != "", r.Done)
 			require.Equal(t, c.met == "" && len(c.pauses) > 0 && c.pauses[len(c.pauses)-1].until == "", r.Paused)
 		})
 	}

@@ -35,7 +35,8 @@ type System struct {
 	Loads         Loads          `yaml:"loads"`    // may be left out; then data loads are refused
 	Settings      []Setting      `yaml:"settings"` // what the runbook SettingChange may change; may be left out
 	Changes       Changes        `yaml:"changes"`
-	Releases      Releases       `yaml:"releases"` // may be left out; then releases are refused
+	Releases      Releases       `yaml:"releases"`  // may be left out; then releases are refused
+	Incidents     Incidents      `yaml:"incidents"` // may be left out; then incidents are refused
 	Mail          Mail           `yaml:"mail"`
 	Organisations []Organisation `yaml:"organisations"`
 	People        []Person       `yaml:"people"`

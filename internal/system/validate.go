@@ -33,6 +33,7 @@ func (r *report) validate(s *System) {
 	r.validateReleases(s)
 	known := runbooks()
 	r.validateGates(s, known)
+	r.validateIncidents(s)
 	r.validateSchedules(s, known)
 }
 

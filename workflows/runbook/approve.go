@@ -24,6 +24,8 @@ type Gate struct {
 	Afterwards bool
 	Expires    string                                        // what happens at the deadline, in words; "" for "the run ends: expired"
 	Plan       func(workflow.Context) ([]plan.Change, error) // computes the plan anew
+	// Wake closes the gate unanswered once it is true, as its deadline does; nil for never.
+	Wake func() bool
 }
 
 // Planned computes the plan for the first time and shows it.
@@ -96,6 +98,7 @@ func (r *Run) Approve(ctx workflow.Context, g Gate) error {
 		return endOr(ctx, err, ErrRefused)
 	}
 	q := r.opens(ctx, g, terms, "the run ends: expired")
+	q.wake = g.Wake
 	r.say(ctx, AwaitingApproval, g.Asks)
 	r.Record(ctx, "gate-opened", g.Name, q.waitingFor())
 	mail := r.gateMail(q, q.until)

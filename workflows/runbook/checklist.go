@@ -31,6 +31,7 @@ func (s Status) Markdown() string {
 		fmt.Fprintf(&b, "\n起動元 · Started by: %s  ", code(s.Parent))
 	}
 	b.WriteString("\n")
+	s.clocks(&b)
 	if w := s.WaitingFor; w != nil {
 		fmt.Fprintf(&b, "\n**Waiting for %s** (%s) until %s, then: %s\n\n", strings.Join(w.Answers, " / "), w.Gate, JST(w.Until), w.Then)
 		if w.Kind == "approval" {

@@ -21,6 +21,8 @@ type ChildRun struct {
 	Name    string // tells the runs that one run starts apart; permanent, such as "load-1"
 	Title   string // Japanese and English; what it is started for
 	Input   any
+	// Stays: it goes on when this run does so in a new history, and asks for the child again there; and when this run is terminated.
+	Stays bool
 	// Lasts says what stays of it if it succeeds and this run is given up afterwards; "" if nothing does. Of one that failed stays
 	// what it names itself; of one that did not end by itself, this perhaps.
 	Lasts string
@@ -107,9 +109,13 @@ func find(ctx workflow.Context, id string) (activities.RunFound, error) {
 
 // begin starts the child and waits for its end. there tells that somebody else has started it meanwhile: a run before a Reset.
 func begin(ctx workflow.Context, c ChildRun, ended *EndedRun, result any) (there bool) {
+	closing := enums.PARENT_CLOSE_POLICY_REQUEST_CANCEL
+	if c.Stays {
+		closing = enums.PARENT_CLOSE_POLICY_ABANDON
+	}
 	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID: ended.ID, WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
-		ParentClosePolicy: enums.PARENT_CLOSE_POLICY_REQUEST_CANCEL, WaitForCancellation: true, StaticSummary: cut(c.Title, 400),
+		ParentClosePolicy: closing, WaitForCancellation: true, StaticSummary: cut(c.Title, 400),
 	}), c.Runbook, c.Input)
 	err := child.Get(ctx, result)
 	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {

@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"fmt"
+	"slices"
 
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
@@ -120,7 +121,7 @@ func (r *Run) decide(ctx workflow.Context, action string, raw converter.RawValue
 		r.reasons = append(r.reasons, fmt.Sprintf("%s cancelled: %s", answered.Person, d.Reason))
 		r.cancel()
 	}
-	if d.Action != Approve && d.Action != Reject && d.Action != Extend && d.Action != Return {
+	if !slices.Contains(onlyDecides, d.Action) {
 		r.executed = append(r.executed, answered.Person)
 	}
 	if r.asking == q {
@@ -170,7 +171,7 @@ func decodeDecision(raw converter.RawValue, action string, d *Decision) error {
 	if err := DecodeStrict(raw.Payload().GetData(), d); err != nil {
 		return err
 	}
-	const longest = 2000
+	const longest, longestValues = 2000, 8000
 	switch {
 	case action == "":
 		if d.Action == "" {
@@ -181,12 +182,15 @@ func decodeDecision(raw converter.RawValue, action string, d *Decision) error {
 	default:
 		d.Action = action
 	}
-	length := len(d.By) + len(d.Reason) + len(d.ID)
+	values := 0
 	for _, name := range workflow.DeterministicKeys(d.Values) {
-		length += len(name) + len(d.Values[name])
+		values += len(name) + len(d.Values[name])
 	}
-	if length > longest {
-		return fmt.Errorf("is too long: by, reason, id and values together may have %d bytes", longest)
+	switch {
+	case len(d.By)+len(d.Reason)+len(d.ID) > longest:
+		return fmt.Errorf("is too long: by, reason and id together may have %d bytes", longest)
+	case values > longestValues:
+		return fmt.Errorf("is too long: values together may have %d bytes", longestValues)
 	}
 	return nil
 }

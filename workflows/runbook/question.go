@@ -23,15 +23,25 @@ const (
 	Extend   = "extend"
 	Return   = "return"
 	Cancel   = "cancel"
+
+	Acknowledge = "acknowledge" // somebody has taken it on
+	Note        = "note"        // something to be written down
+	Pause       = "pause"       // the clocks stand still
+	Resume      = "resume"      // and go on
+	Fix         = "fix"         // another run is started
+	Severity    = "severity"    // the ministry sets it
 )
 
 // Answers lists every answer, in the order in which the signals are registered.
 func Answers() []string {
-	return []string{Approve, Reject, Retry, Skip, Rollback, Finished, Extend, Return, Cancel}
+	return []string{Approve, Reject, Retry, Skip, Rollback, Finished, Extend, Return, Cancel, Acknowledge, Note, Pause, Resume, Fix, Severity}
 }
 
 // carriesOut are the answers by which somebody has a hand in the change. Giving up is open to everybody who may operate.
-var carriesOut = []string{Retry, Skip, Finished}
+var carriesOut = []string{Retry, Skip, Finished, Fix}
+
+// onlyDecides are the answers by which nobody has a hand in the change.
+var onlyDecides = []string{Approve, Reject, Extend, Return, Severity}
 
 // production is the environment in which a claimed identity approves nothing.
 const production = "production"
@@ -52,7 +62,8 @@ type question struct {
 	until  time.Time
 	then   string // what happens at that time
 	check  func(ctx workflow.Context, d Decision) string
-	values Carried // what answers carry; an answer that is not here carries nothing
+	values Carried     // what answers carry; an answer that is not here carries nothing
+	wake   func() bool // closes the question without an answer once it is true; nil for never
 
 	approvers []string // people whose approval counts
 	answer    *Answered
@@ -72,6 +83,9 @@ func who(t activities.Terms) authority {
 
 // settled tells whether the question has its answer.
 func (q *question) settled() bool { return q.answer != nil }
+
+// over tells whether it need not be waited for any longer.
+func (q *question) over() bool { return q.settled() || q.wake != nil && q.wake() }
 
 // judge decides about one decision. It returns why the decision does not count, or "". It is the only place that
 // gives authority, and it reads nothing but its arguments, so that every attack on it can be a table row.
@@ -213,10 +227,10 @@ func (r *Run) ask(ctx workflow.Context, q *question, alarms ...alarm) (*Answered
 func (r *Run) await(ctx workflow.Context, q *question, until time.Time) (bool, error) {
 	span := until.Sub(workflow.Now(ctx))
 	if span <= 0 {
-		return q.settled(), ctx.Err()
+		return q.over(), ctx.Err()
 	}
 	return workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
 		Timeout:      span,
 		TimerOptions: workflow.TimerOptions{Summary: q.why + " (until " + JST(until) + ")"},
-	}, q.settled)
+	}, q.over)
 }

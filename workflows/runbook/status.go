@@ -30,8 +30,9 @@ type Status struct {
 	Row        int         `json:"row"`
 	Title      string      `json:"title"`
 	Requester  string      `json:"requester"`
-	Parent     string      `json:"parent"` // workflow ID of the run that has started this one; "" if a person or a schedule did
-	About      []Fact      `json:"about"`  // what the run is about, in words
+	Parent     string      `json:"parent"`           // workflow ID of the run that has started this one; "" if a person or a schedule did
+	About      []Fact      `json:"about"`            // what the run is about, in words
+	Clocks     []ClockLine `json:"clocks,omitempty"` // of service levels
 	State      State       `json:"state"`
 	Says       string      `json:"says"` // the state in one line of words
 	WaitingFor *WaitingFor `json:"waitingFor"`
@@ -52,6 +53,16 @@ type Status struct {
 type Fact struct {
 	Name  string `json:"name"` // Japanese and English
 	Value string `json:"value"`
+}
+
+// ClockLine is a clock of a service level, as it was read at a moment.
+type ClockLine struct {
+	Name      string        `json:"name"` // Japanese and English
+	Due       time.Time     `json:"due"`
+	Elapsed   time.Duration `json:"elapsed"`
+	Remaining time.Duration `json:"remaining"`
+	State     string        `json:"state"` // running, paused, met, breached
+	At        time.Time     `json:"at"`
 }
 
 // WaitingFor says what would let the run go on, and who can give it.
@@ -116,7 +127,7 @@ type ChildLine struct {
 // Answered is a decision and what became of it.
 type Answered struct {
 	ID       string    `json:"id"`     // decision ID; "" when the sender gave none
-	Action   string    `json:"action"` // approve, reject, retry, skip, rollback, done, extend, return, cancel
+	Action   string    `json:"action"` // one of Answers
 	By       string    `json:"by"`     // as claimed
 	Person   string    `json:"person"` // person ID it was resolved to, "" if nobody
 	Reason   string    `json:"reason"`
@@ -144,8 +155,8 @@ type Evidence struct {
 	Verified *bool  `json:"verified"` // filled in by `starter show`, which checks the chain; null when not checked
 }
 
-// Decision is what people send: the signals approve, reject, retry, skip, rollback, done, extend, return and cancel carry
-// it (Action is the signal's name then), and the update "decide" carries it with Action.
+// Decision is what people send: the signals of Answers carry it (Action is the signal's name then), and the update "decide"
+// carries it with Action.
 type Decision struct {
 	Action string     `json:"action,omitempty"`
 	By     string     `json:"by"`

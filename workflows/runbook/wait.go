@@ -42,12 +42,22 @@ type Ask struct {
 	Values  Carried           // what the answers carry besides a reason
 	// Check looks at an answer before it counts; it returns why it does not, or "". The answer's By is the person's ID by then.
 	Check func(workflow.Context, Decision) string
+	// Alarms ring while the question stays open; those whose time is past are left out.
+	Alarms []Alarm
+	// Wake closes the question without an answer once it is true; nil for never. It is looked at whenever something happens in the run.
+	Wake func() bool
 }
 
-// Asked opens the question and waits. The decision is nil when the time is over; its By is the person's ID.
+// Alarm is something to do at a time while a question is open. It asks nothing itself.
+type Alarm struct {
+	At time.Time
+	Do func(workflow.Context)
+}
+
+// Asked opens the question and waits. The decision is nil when the time is over, or when it was woken; its By is the person's ID.
 func (r *Run) Asked(ctx workflow.Context, state State, a Ask) (*Decision, error) {
 	q := &question{
-		kind: a.Kind, gate: a.Name, judges: r.approvers(), why: a.Why, until: a.Until, then: a.Then, check: a.Check, values: a.Values, terms: map[string]authority{},
+		kind: a.Kind, gate: a.Name, judges: r.approvers(), why: a.Why, until: a.Until, then: a.Then, check: a.Check, values: a.Values, wake: a.Wake, terms: map[string]authority{},
 	}
 	list := ""
 	for _, name := range Answers() {
@@ -70,7 +80,11 @@ func (r *Run) Asked(ctx workflow.Context, state State, a Ask) (*Decision, error)
 			r.Tell(ctx, fmt.Sprintf("%s-%d", a.Name, a.Until.Unix()), a.Tell, list, map[string]string{"until": JapaneseTime(a.Until)})
 		})
 	}
-	answer, err := r.ask(ctx, q)
+	var alarms []alarm
+	for _, one := range a.Alarms {
+		alarms = append(alarms, alarm{one.At, one.Do})
+	}
+	answer, err := r.ask(ctx, q, alarms...)
 	if err != nil || answer == nil {
 		return nil, err
 	}

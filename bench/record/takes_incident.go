@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+
+	"tejun/workflows"
+	"tejun/workflows/runbook"
+)
+
+// reported starts an incident that monitoring reports.
+func (s *stage) reported(ctx context.Context) error {
+	return s.start(ctx, "Incident", workflows.IncidentInput{
+		Title: "検索画面が表示されない", Symptom: "APIが5xxを返す", Source: "monitoring", Fingerprint: s.id, Services: []string{"api"}, Impact: "medium", Urgency: "high",
+		Alarm: &workflows.IncidentAlarm{ID: "event-1", Alarm: "gzs-api-5xx", State: "ALARM", Reason: "5 of 5"}, Requester: "takahashi", Operator: "tanaka",
+	})
+}
+
+// says gives an answer with values. The question is opened anew after every answer, so an answer may come too early.
+func (s *stage) says(ctx context.Context, gate, action, by string, values map[string]string) error {
+	for range 20 {
+		got, err := s.answer(ctx, gate, action, by, func(d *runbook.Decision) { d.Values = values })
+		if err != nil || got.Accepted {
+			return err
+		}
+	}
+	return fmt.Errorf("%s at %s never counted", action, gate)
+}
+
+func (s *stage) alarm(ctx context.Context, state types.StateValue) error {
+	cfg, err := s.AWS()
+	if err != nil {
+		return err
+	}
+	_, err = cloudwatch.NewFromConfig(cfg).SetAlarmState(ctx, &cloudwatch.SetAlarmStateInput{AlarmName: aws.String("gzs-api-5xx"), StateValue: state, StateReason: aws.String("recorded")})
+	return err
+}
+
+var incidentCause = map[string]string{"rootCause": "接続プールの枯渇", "actions": `[{"what":"監視の追加","owner":"tanaka","due":"2027-12-24"}]`}
+
+// recovered reports recovery and writes down the cause.
+func (s *stage) recovered(ctx context.Context) error {
+	return errors.Join(s.says(ctx, "work", runbook.Finished, "tanaka", nil), s.says(ctx, "problem", runbook.Finished, "tanaka", incidentCause))
+}
+
+var incident = []take{
+	{"closed", func(ctx context.Context, s *stage) error {
+		return errors.Join(s.reported(ctx), s.says(ctx, "acknowledge", runbook.Acknowledge, "tanaka", nil), s.recovered(ctx),
+			s.play(ctx, act{"closure", runbook.Approve, "sato"}), s.ended(ctx, runbook.Done))
+	}},
+	{"escalated-and-sent-back", func(ctx context.Context, s *stage) error {
+		if err := s.reported(ctx); err != nil {
+			return err
+		}
+		if _, err := s.until(ctx, func(st runbook.Status) bool { return len(st.Clocks) > 0 && st.Clocks[0].State == runbook.ClockBreached }); err != nil {
+			return err
+		}
+		return errors.Join(
+			s.says(ctx, "acknowledge", runbook.Severity, "sato", map[string]string{"severity": "critical"}),
+			s.says(ctx, "acknowledge", runbook.Acknowledge, "tanaka", map[string]string{"urgency": "medium"}),
+			s.says(ctx, "work", runbook.Note, "kato", map[string]string{"kind": "workaround"}), s.says(ctx, "work", runbook.Note, "kato", map[string]string{"kind": "diagnose"}),
+			s.says(ctx, "work", runbook.Pause, "kato", nil), s.says(ctx, "work", runbook.Resume, "kato", nil),
+			s.recovered(ctx), s.play(ctx, act{"closure", runbook.Reject, "suzuki"}), s.recovered(ctx), s.play(ctx, act{"closure", runbook.Approve, "sato"}), s.ended(ctx, runbook.Done))
+	}},
+	{"not-stable", func(ctx context.Context, s *stage) error {
+		return errors.Join(s.alarm(ctx, types.StateValueAlarm), s.reported(ctx), s.says(ctx, "acknowledge", runbook.Acknowledge, "tanaka", nil),
+			s.Client.SignalWorkflow(ctx, s.id, "", workflows.AlarmSignal, workflows.IncidentAlarm{ID: "event-2", Alarm: "gzs-web-unhealthy-hosts", State: "ALARM"}),
+			s.Client.SignalWorkflow(ctx, s.id, "", workflows.AlarmSignal, map[string]string{"alarm": "x", "state": "LOUD"}),
+			s.says(ctx, "work", runbook.Finished, "tanaka", nil), s.alarm(ctx, types.StateValueOk), s.recovered(ctx),
+			s.play(ctx, act{"closure", runbook.Approve, "sato"}), s.ended(ctx, runbook.Done))
+	}},
+	{"cancel", func(ctx context.Context, s *stage) error {
+		if err := errors.Join(s.reported(ctx), s.says(ctx, "acknowledge", runbook.Acknowledge, "tanaka", nil)); err != nil {
+			return err
+		}
+		return errors.Join(s.says(ctx, "work", runbook.Cancel, "kato", nil), s.ended(ctx, runbook.Failed))
+	}},
+}

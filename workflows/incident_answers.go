@@ -1,0 +1,208 @@
+package workflows
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.temporal.io/sdk/workflow"
+
+	"tejun/activities"
+	store "tejun/internal/records"
+	"tejun/workflows/runbook"
+)
+
+// incidentFixes are the runbooks that an incident may start.
+var incidentFixes = []string{"SettingChange", "Release"}
+
+// mostFixes is how many runs one incident starts.
+const mostFixes = 20
+
+// check looks at an answer before it counts.
+func (h *handling) check(ctx workflow.Context, d runbook.Decision) string {
+	switch d.Action {
+	case runbook.Acknowledge:
+		_, err := h.on.SeverityOf(cmp.Or(d.Values[impactValue.Name], h.record.Impact), cmp.Or(d.Values[urgencyValue.Name], h.record.Urgency))
+		if err != nil {
+			return err.Error()
+		}
+	case runbook.Note:
+		if kind := d.Values[kindValue.Name]; kind != "" && !slices.Contains(noteKinds, kind) {
+			return fmt.Sprintf("kind is %q: want one of %s, or leave it out", kind, strings.Join(noteKinds, ", "))
+		}
+	case runbook.Pause:
+		if h.paused() {
+			return "the clocks are paused already, since " + runbook.JST(h.pauses[len(h.pauses)-1].From)
+		}
+	case runbook.Resume:
+		if !h.paused() {
+			return "the clocks are not paused"
+		}
+	case runbook.Severity:
+		name := d.Values[severityValue.Name]
+		if _, err := h.on.Severity(name); err != nil {
+			return err.Error()
+		}
+		if name == h.record.Severity {
+			return "the severity is " + name + " already"
+		}
+	case runbook.Fix:
+		return h.checkFix(d)
+	case runbook.Finished:
+		return h.checkProblem(ctx, d)
+	}
+	return ""
+}
+
+func (h *handling) checkFix(d runbook.Decision) string {
+	name := d.Values[runbookValue.Name]
+	if !slices.Contains(incidentFixes, name) {
+		return fmt.Sprintf("runbook is %q: an incident starts %s", name, strings.Join(incidentFixes, " or "))
+	}
+	if len(h.record.Fixes) >= mostFixes {
+		return fmt.Sprintf("this incident has started %d runs already: start another one by itself, and note it here", mostFixes)
+	}
+	if _, err := h.fixInput(d); err != nil {
+		return "input " + err.Error()
+	}
+	return ""
+}
+
+// fixInput is the input of a fix.
+type fixInput map[string]json.RawMessage
+
+// fixInput is the input that an answer gives, with the incident that the fix mends.
+func (h *handling) fixInput(d runbook.Decision) (fixInput, error) {
+	in := fixInput{}
+	if err := runbook.DecodeStrict([]byte(d.Values[inputValue.Name]), &in); err != nil {
+		return nil, err
+	}
+	const field = "incident"
+	id, err := json.Marshal(h.Status().ID)
+	if err != nil {
+		return nil, err
+	}
+	if given, there := in[field]; there && string(given) != string(id) {
+		return nil, fmt.Errorf("names the incident %s, and this is %s: leave it out", given, id)
+	}
+	in[field] = id
+	return in, nil
+}
+
+// checkProblem looks at the root cause and the actions; recovery is reported without any.
+func (h *handling) checkProblem(ctx workflow.Context, d runbook.Decision) string {
+	if _, asked := d.Values[actionsValue.Name]; !asked {
+		return ""
+	}
+	if _, err := h.actions(ctx, d); err != nil {
+		return runbook.Words(err)
+	}
+	return ""
+}
+
+func (h *handling) actions(ctx workflow.Context, d runbook.Decision) ([]store.ProblemAction, error) {
+	found, err := runbook.Resolve(runbook.WithSummary(ctx, "read the actions"), directory.ResolveProblemActions, activities.ActionsQuestion{
+		Text: d.Values[actionsValue.Name], From: workflow.Now(ctx).UTC(),
+	})
+	return found.Actions, err
+}
+
+// judgeAgain takes over impact and urgency as whoever acknowledges sees them. What the ministry has set stays.
+func (h *handling) judgeAgain(d *runbook.Decision) {
+	h.record.Impact, h.record.Urgency = cmp.Or(d.Values[impactValue.Name], h.record.Impact), cmp.Or(d.Values[urgencyValue.Name], h.record.Urgency)
+	if severity, err := h.on.SeverityOf(h.record.Impact, h.record.Urgency); err == nil && h.record.SetBy == "" {
+		h.record.Severity = severity
+	}
+}
+
+// noted takes down a note; some kinds have an effect of their own.
+func (h *handling) noted(ctx workflow.Context, d *runbook.Decision) {
+	kind := cmp.Or(d.Values[kindValue.Name], "note")
+	h.wrote(ctx, kind, d.By, d.Reason)
+	switch {
+	case kind == "report" && h.record.ReportedAt == nil:
+		now := workflow.Now(ctx).UTC()
+		h.record.ReportedAt = &now
+	case kind == "diagnose":
+		h.diagnose(ctx, workflow.Now(ctx))
+	}
+}
+
+// finished is the report of recovery, or the root cause with its actions.
+func (h *handling) finished(ctx workflow.Context, d *runbook.Decision) {
+	if d.Values[actionsValue.Name] == "" {
+		if h.paused() {
+			now := workflow.Now(ctx).UTC()
+			h.pauses[len(h.pauses)-1].Until = &now
+		}
+		h.wrote(ctx, "recovery", d.By, d.Reason)
+		return
+	}
+	actions, err := h.actions(ctx, *d)
+	if err != nil { // checked before it counted; the description may have changed since: it is asked again
+		h.wrote(ctx, "note", d.By, runbook.Words(err))
+		return
+	}
+	workaround := d.Values[workaroundValue.Name]
+	for _, n := range h.record.Notes {
+		if workaround == "" && n.Kind == "workaround" {
+			workaround = n.Text
+		}
+	}
+	h.problem = store.Problem{RootCause: d.Values[rootCauseValue.Name], Workaround: workaround, Actions: actions, By: d.By}
+}
+
+// startFix starts a run that mends the incident. It goes on beside the questions.
+func (h *handling) startFix(ctx workflow.Context, d *runbook.Decision) {
+	input, err := h.fixInput(*d)
+	if err != nil { // checked before it counted
+		h.wrote(ctx, "note", d.By, err.Error())
+		return
+	}
+	name := d.Values[runbookValue.Name]
+	sum := sha256.Sum256([]byte(name + "\x00" + d.Values[inputValue.Name]))
+	fix := store.IncidentFix{
+		Name: fmt.Sprintf("fix-%d-%s", len(h.record.Fixes)+1, hex.EncodeToString(sum[:4])), Runbook: name, By: d.By, Why: d.Reason, StartedAt: workflow.Now(ctx).UTC(),
+	}
+	fix.Run = h.ChildID(fix.Name)
+	h.record.Fixes, h.inputs[fix.Name] = append(h.record.Fixes, fix), input
+	h.follow(ctx, len(h.record.Fixes)-1)
+}
+
+// findFixes waits again for the fixes that an earlier history has started.
+func (h *handling) findFixes(ctx workflow.Context) {
+	for n, fix := range h.record.Fixes {
+		if fix.EndedAt == nil {
+			h.follow(ctx, n)
+		}
+	}
+}
+
+// follow starts the n-th fix, unless it is there, and takes down how it ends.
+func (h *handling) follow(ctx workflow.Context, n int) {
+	fix := h.record.Fixes[n]
+	child := runbook.ChildRun{
+		Runbook: fix.Runbook, Name: fix.Name, Title: h.in.Title + " · " + fix.Why, Input: h.inputs[fix.Name], Stays: true,
+		Lasts: fmt.Sprintf("what %s (%s) has changed: its own evidence says what", fix.Run, fix.Runbook),
+	}
+	h.mending++
+	workflow.GoNamed(ctx, fix.Name, func(ctx workflow.Context) {
+		defer func() { h.mending-- }()
+		ended, err := runbook.Child[json.RawMessage](ctx, h.Run, child)
+		now := workflow.Now(ctx).UTC()
+		outcome := "succeeded"
+		switch {
+		case err != nil:
+			outcome = "cancelled: " + runbook.Words(err)
+		case ended.Kind != "":
+			outcome = ended.Kind + ": " + ended.Words
+		}
+		h.record.Fixes[n].EndedAt, h.record.Fixes[n].Outcome = &now, outcome
+		h.note(ctx, "fix-ended")
+		h.Tell(ctx, "fix-ended-"+fix.Name, "incident-fix", h.on.Operators, map[string]string{"step": fix.Runbook + " " + fix.Run, "error": outcome, "detail": h.summary()})
+	})
+}

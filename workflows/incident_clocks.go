@@ -1,0 +1,232 @@
+package workflows
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"tejun/activities"
+	store "tejun/internal/records"
+	"tejun/internal/sla"
+	"tejun/internal/system"
+	"tejun/workflows/runbook"
+)
+
+// The clocks of an incident. Their names are permanent.
+const (
+	acknowledgeClock = "acknowledge"
+	reportClock      = "first-report"
+	recoveryClock    = "recovery"
+)
+
+var clockNames = map[string]struct{ ja, en string }{
+	acknowledgeClock: {"対応開始", "acknowledge"}, reportClock: {"第一報", "first report"}, recoveryClock: {"復旧", "recovery"},
+}
+
+// What is escalated besides clocks, and why, for mail.
+const (
+	pausedWait  = "paused"
+	reviewWait  = "review"
+	fixesWait   = "fixes"
+	closureWait = "closure"
+	lateAlarm   = "late-alarm"
+	failedMail  = "first-report-failed"
+)
+
+var escalationWords = map[string]string{
+	acknowledgeClock: "対応開始の期限を過ぎても、対応を開始した者がいません。", reportClock: "第一報の期限を過ぎています。", recoveryClock: "復旧の期限を過ぎています。",
+	pausedWait: "報告者への確認待ちで、時計が止まったままです。", reviewWait: "復旧後、原因と再発防止策がまだ記録されていません。",
+	fixesWait: "復旧しましたが、対応のための変更がまだ終わっていません。", closureWait: "終結の承認期限を過ぎました。改めて承認を依頼します。",
+	lateAlarm: "終結の手続き中にアラームが発生しました。必要に応じて新しい障害として受け付けてください。", failedMail: "第一報のメールを送信できませんでした。電話等でご連絡のうえ、その旨を記録してください。",
+}
+
+const (
+	mostAlarmsAhead = 30             // of one clock while one question is open; the next question goes on from there
+	longestWait     = 24 * time.Hour // between two escalations: the last one is repeated ever more seldom
+	mostEscalations = 300            // kept in the record; all are in the evidence
+	mostNotes       = 400            // likewise
+)
+
+// limits are those of the severity in force.
+func (h *handling) limits() system.SeverityTarget {
+	limits, err := h.on.Severity(h.record.Severity)
+	if err != nil { // the severity has gone from system.yaml meanwhile: the worst one's limits hold
+		limits = h.on.Severities[0]
+	}
+	return limits
+}
+
+// clocks are the clocks as they run now.
+func (h *handling) clocks() []sla.Clock {
+	l := h.limits()
+	clock := func(name string, limit time.Duration, met *time.Time) sla.Clock {
+		return sla.Clock{Name: name, Kind: l.Clock, Limit: limit, From: h.record.OpenedAt, Pauses: append([]sla.Pause{}, h.pauses...), Met: met}
+	}
+	return []sla.Clock{
+		clock(acknowledgeClock, l.Acknowledge, h.record.AcknowledgedAt), clock(reportClock, l.FirstReport, h.record.ReportedAt),
+		clock(recoveryClock, l.Recover, h.record.RecoveredAt),
+	}
+}
+
+// readClocks reads the clocks and shows them.
+func (h *handling) readClocks(ctx workflow.Context) {
+	now := workflow.Now(ctx).UTC()
+	read, err := runbook.Resolve(runbook.WithSummary(ctx, "read the clocks of the service level"), directory.ReadIncidentClocks, activities.ClockQuestion{Clocks: h.clocks(), At: now})
+	if err != nil {
+		if !runbook.WasCancelled(ctx, err) {
+			h.Record(ctx, "clocks-unread", "", map[string]string{"problem": runbook.Words(err)})
+		}
+		return
+	}
+	h.record.Clocks = read.Clocks
+	var lines []runbook.ClockLine
+	for _, c := range read.Clocks {
+		name := clockNames[c.Name]
+		lines = append(lines, runbook.ClockLine{
+			Name: name.ja + " · " + name.en + " (" + string(c.Kind) + ")", Due: c.Due, Elapsed: c.Elapsed, Remaining: c.Remaining, State: clockState(c), At: now,
+		})
+	}
+	h.ShowClocks(ctx, lines)
+}
+
+func clockState(c store.IncidentClock) string {
+	switch {
+	case c.Breached:
+		return runbook.ClockBreached
+	case c.Done:
+		return runbook.ClockMet
+	case c.Reading.Paused:
+		return runbook.ClockPaused
+	}
+	return runbook.ClockRunning
+}
+
+func (h *handling) paused() bool { return len(h.pauses) > 0 && h.pauses[len(h.pauses)-1].Until == nil }
+
+// alarms are the escalations that come while a question is open: those of every clock that is not met, or of the pause.
+func (h *handling) alarms(ctx workflow.Context) (alarms []runbook.Alarm) {
+	h.readClocks(ctx)
+	if h.paused() {
+		return h.chain(ctx, pausedWait, h.pauses[len(h.pauses)-1].From.Add(longestWait))
+	}
+	for _, c := range h.record.Clocks {
+		if !c.Done {
+			alarms = append(alarms, h.chain(ctx, c.Name, c.Due)...)
+		}
+	}
+	return alarms
+}
+
+// chain are the times from due on at which somebody is told about a matter, beginning where it has got to.
+func (h *handling) chain(ctx workflow.Context, about string, due time.Time) (alarms []runbook.Alarm) {
+	at, now := due, workflow.Now(ctx)
+	for n := range h.steps[about] {
+		at = at.Add(h.pause(n))
+	}
+	if at.Before(now.Add(time.Second)) { // late, as after an outage of the worker: told at once
+		at = now.Add(time.Second)
+	}
+	for n := h.steps[about]; len(alarms) < mostAlarmsAhead; n++ {
+		alarms = append(alarms, runbook.Alarm{At: at, Do: func(ctx workflow.Context) { h.escalate(ctx, about) }})
+		at = at.Add(h.pause(n))
+	}
+	return alarms
+}
+
+// pause is how long those who are told at a step of the chain have. The last step is repeated, each time after twice as long.
+func (h *handling) pause(n int) time.Duration {
+	last := len(h.on.Escalation) - 1
+	wait := h.on.Escalation[min(n, last)].Wait
+	for ; n > last && wait < longestWait; n-- {
+		wait *= 2
+	}
+	return min(wait, longestWait)
+}
+
+// escalate tells the next ones of the chain, unless the clock was met meanwhile.
+func (h *handling) escalate(ctx workflow.Context, about string) {
+	for _, c := range h.clocks() {
+		if c.Name == about && c.Met != nil {
+			return
+		}
+	}
+	n := h.steps[about]
+	h.steps[about]++
+	to := h.on.Escalation[min(n, len(h.on.Escalation)-1)].To
+	why := escalationWords[about]
+	h.readClocks(ctx)
+	h.record.Escalations = append(h.record.Escalations, store.Escalation{At: workflow.Now(ctx).UTC(), To: to, Why: why})
+	h.record.Escalations = h.record.Escalations[max(0, len(h.record.Escalations)-mostEscalations):]
+	h.Record(ctx, "escalated", about, map[string]any{"to": to, "step": n, "why": why})
+	h.Tell(ctx, "escalation-"+about+"-"+strconv.Itoa(n), "incident-escalation", to, map[string]string{"error": why, "detail": h.summary()})
+	h.note(ctx, "escalated")
+}
+
+// endOf is the end of a question: behind its last alarm, so that it is opened again.
+func endOf(ctx workflow.Context, alarms []runbook.Alarm) time.Time {
+	end := workflow.Now(ctx).Add(longestWait)
+	for _, a := range alarms {
+		if !a.At.Before(end) {
+			end = a.At.Add(time.Second)
+		}
+	}
+	return end
+}
+
+// note adds a state to the record: what has happened, with everything that is known.
+func (h *handling) note(ctx workflow.Context, event string) {
+	ctx, stop := workflow.NewDisconnectedContext(ctx)
+	defer stop()
+	if h.writing.Lock(ctx) != nil {
+		return // not on a context that nothing cancels
+	}
+	defer h.writing.Unlock()
+	h.readClocks(ctx)
+	h.written++
+	h.record.Event, h.record.At, h.record.Key = event, workflow.Now(ctx).UTC(), strconv.Itoa(h.written)
+	kept, err := runbook.Resolve(runbook.WithSummary(ctx, "record the incident: "+event), incidents.RecordIncident, h.record)
+	if err != nil {
+		h.Record(ctx, "record-refused", "", map[string]string{"event": event, "problem": runbook.Words(err)})
+		return
+	}
+	h.record.Seq = kept.Seq
+	h.Restate(ctx, h.facts())
+}
+
+// wrote keeps what somebody has written down.
+func (h *handling) wrote(ctx workflow.Context, kind, by, text string) {
+	h.record.Notes = append(h.record.Notes, store.IncidentNote{At: workflow.Now(ctx).UTC(), By: by, Kind: kind, Text: text})
+	h.record.Notes = h.record.Notes[max(0, len(h.record.Notes)-mostNotes):]
+}
+
+// facts are what the incident is about, in words.
+func (h *handling) facts() []runbook.Fact {
+	r := h.record
+	severity := fmt.Sprintf("%s (影響度 · impact %s × 緊急度 · urgency %s)", r.Severity, r.Impact, r.Urgency)
+	if r.SetBy != "" {
+		severity += ", set by " + r.SetBy
+	}
+	list := []runbook.Fact{
+		{Name: "管理番号 · Number", Value: r.ID}, {Name: "件名 · Title", Value: r.Title}, {Name: "状態 · State", Value: r.State},
+		{Name: "重要度 · Severity", Value: severity}, {Name: "検知 · Detected", Value: runbook.JST(r.DetectedAt)},
+		{Name: "報告者・担当者 · Reported by, operator", Value: r.Requester + ", " + r.Operator},
+	}
+	if r.AlarmEvents > 0 {
+		list = append(list, runbook.Fact{Name: "アラーム · Alarm events", Value: strconv.Itoa(r.AlarmEvents)})
+	}
+	bad := 0
+	for _, f := range r.Facts {
+		if f.Bad {
+			bad++
+		}
+	}
+	if len(r.Facts) > 0 {
+		list = append(list, runbook.Fact{Name: "調査 · Diagnosis", Value: fmt.Sprintf("%d facts, %d of them not as they should be: starter incident show %s", len(r.Facts), bad, r.ID)})
+	}
+	for _, s := range r.Similar {
+		list = append(list, runbook.Fact{Name: "類似の障害 · Known error?", Value: fmt.Sprintf("%s %s (%.0f%%) %s %s", s.Incident, s.Title, 100*s.Likeness, s.RootCause, s.Workaround)})
+	}
+	return list
+}

@@ -1,0 +1,226 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.temporal.io/sdk/workflow"
+
+	"tejun/activities"
+	"tejun/internal/plan"
+	store "tejun/internal/records"
+	"tejun/workflows/runbook"
+)
+
+// review waits until the root cause and the actions are written down, and until every fix has ended.
+func (h *handling) review(ctx workflow.Context) (ready bool, err error) {
+	back := func() (bool, error) {
+		h.unwell(ctx, []string{"the alarm " + h.relapsed + " rang after recovery had been stable"})
+		return false, nil
+	}
+	for h.problem.RootCause == "" {
+		if h.relapsed != "" {
+			return back()
+		}
+		if err := h.goOn(ctx); err != nil {
+			return false, err
+		}
+		alarms := h.chain(ctx, reviewWait, workflow.Now(ctx).Add(longestWait))
+		d, err := h.Asked(ctx, runbook.Waiting, h.ask(runbook.Ask{
+			Name: "problem", Why: "原因と再発防止策 · the operator writes down the root cause, and the actions against it", Until: endOf(ctx, alarms), Then: "the chain of escalation goes on",
+			Alarms: alarms, Wake: h.disturbed(ctx),
+		}, runbook.Note, runbook.Fix, runbook.Severity, runbook.Finished))
+		if err != nil {
+			return false, err
+		}
+		h.take(ctx, d)
+	}
+	for h.mending > 0 {
+		if h.relapsed != "" {
+			return back()
+		}
+		if err := h.goOn(ctx); err != nil {
+			return false, err
+		}
+		alarms := h.chain(ctx, fixesWait, workflow.Now(ctx).Add(longestWait))
+		d, err := h.Asked(ctx, runbook.Waiting, h.ask(runbook.Ask{
+			Name: "fixes", Why: "対応のための変更の終了待ち · every run that mends it must have ended", Until: endOf(ctx, alarms), Then: "the chain of escalation goes on",
+			Alarms: alarms, Wake: func() bool { return h.mending == 0 || h.disturbed(ctx)() },
+		}, runbook.Note, runbook.Severity))
+		if err != nil {
+			return false, err
+		}
+		h.take(ctx, d)
+	}
+	if h.relapsed != "" {
+		return back()
+	}
+	return true, nil
+}
+
+// disturbed tells whether a question about closing is no longer the one to ask: an alarm has rung, or the history is long.
+func (h *handling) disturbed(ctx workflow.Context) func() bool {
+	return func() bool { return h.relapsed != "" || h.long(ctx)() }
+}
+
+// close asks the ministry. Nobody answers: it is asked again. A rejection leads back to the work.
+func (h *handling) close(ctx workflow.Context) (closed bool, err error) {
+	for {
+		err := h.Planned(ctx, h.closurePlan)
+		if err == nil {
+			gate := h.closureGate()
+			gate.Wake = h.disturbed(ctx)
+			err = h.pass(ctx, gate)
+		}
+		switch {
+		case err == nil:
+			now := workflow.Now(ctx).UTC()
+			h.record.ClosedAt, h.record.State, h.relapsed = &now, store.IncidentClosed, ""
+			h.record.ClosedBy = h.approvers("closure")
+			h.note(ctx, "closed")
+			return true, nil
+		case runbook.IsEnd(err, runbook.ErrRejected):
+			h.wrote(ctx, "rejected", "", runbook.Words(err))
+			h.problem = store.Problem{} // it may have been the reason
+			h.record.State, h.record.RecoveredAt = store.IncidentWorking, nil
+			h.note(ctx, "closure-rejected")
+			return false, nil
+		case !runbook.IsEnd(err, runbook.ErrExpired):
+			return false, err
+		}
+		if h.relapsed != "" {
+			h.unwell(ctx, []string{"the alarm " + h.relapsed + " rang before it was closed"})
+			return false, nil
+		}
+		if err := h.goOn(ctx); err != nil {
+			return false, err
+		}
+		h.escalate(ctx, closureWait)
+	}
+}
+
+func (h *handling) pass(ctx workflow.Context, gate runbook.Gate) error {
+	if err := h.Approve(ctx, gate); err != nil {
+		return err
+	}
+	return h.Confirm(ctx, gate)
+}
+
+func (h *handling) closureGate() runbook.Gate {
+	return runbook.Gate{
+		Name: "closure", Asks: "障害の終結 · has it recovered, and may it be closed? a rejection sends it back to the work", Plan: h.closurePlan,
+		Expires: "it is escalated, and asked again",
+	}
+}
+
+// closurePlan is what the ministry closes: how it ended, and why it happened.
+func (h *handling) closurePlan(workflow.Context) ([]plan.Change, error) {
+	r := h.record
+	fixes := map[string]string{}
+	for _, f := range r.Fixes {
+		fixes[f.Run] = f.Outcome
+	}
+	about := map[string]any{
+		"severity": r.Severity, "recoveredAt": r.RecoveredAt, "rootCause": h.problem.RootCause, "workaround": h.problem.Workaround, "actions": h.problem.Actions,
+		"fixes": fixes,
+	}
+	change, err := plan.NewChange("incident:"+r.ID, fmt.Sprintf("終結：%s（重要度 %s）、原因：%s、再発防止策 %d件 · close: %s", r.Title, r.Severity, h.problem.RootCause, len(h.problem.Actions), r.ID), nil, about, nil, about)
+	return []plan.Change{change}, err
+}
+
+// approvers are the people who have approved the plan in force at a gate.
+func (h *handling) approvers(gate string) (people []string) {
+	for _, a := range h.Status().Approvals {
+		if a.Accepted && a.Gate == gate && a.Action == runbook.Approve && a.Plan == h.PlanDigest() && !slices.Contains(people, a.Person) {
+			people = append(people, a.Person)
+		}
+	}
+	return people
+}
+
+// recordProblem keeps why it happened, and what is done about it.
+func (h *handling) recordProblem(ctx workflow.Context) {
+	ctx, stop := workflow.NewDisconnectedContext(ctx)
+	defer stop()
+	h.problem.ID = "PRB-" + strings.TrimPrefix(h.record.ID, "INC-")
+	h.problem.Key, h.problem.Incident, h.problem.At, h.problem.Title, h.problem.State = "1", h.record.ID, workflow.Now(ctx).UTC(), h.record.Title, store.ProblemKnown
+	if _, err := runbook.Resolve(runbook.WithSummary(ctx, "record the problem"), incidents.RecordProblem, h.problem); err != nil {
+		h.Record(ctx, "record-refused", "", map[string]string{"event": "problem", "problem": runbook.Words(err)})
+		return
+	}
+	h.record.Problem = h.problem.ID
+	h.Record(ctx, "problem", "", h.problem)
+}
+
+// writeReport makes 障害報告書 and keeps it.
+func (h *handling) writeReport() runbook.StepSpec {
+	return runbook.StepSpec{
+		Name: "report", Title: "障害報告書の作成 · Write the report",
+		Do: func(ctx workflow.Context) error {
+			kept, err := runbook.Call(ctx, runbook.Change, reports.PutS3IncidentReport, activities.IncidentReport{
+				Operation: h.Operation(), Incident: h.record, Problem: h.problem, Now: *h.record.ClosedAt,
+			})
+			if err != nil {
+				return err
+			}
+			h.record.Report = &kept
+			h.Record(ctx, "report", "report", kept)
+			return nil
+		},
+		SkipIf: "the report is written by hand",
+	}
+}
+
+// tellClosed tells the ministry and the vendor that it is over, and where the report lies.
+func (h *handling) tellClosed() runbook.StepSpec {
+	return runbook.StepSpec{
+		Name: "tell-closed", Title: "終結の報告 · Tell that it is closed, and where the report is",
+		Do: func(ctx workflow.Context) error {
+			detail := h.summary() + "問題管理番号：" + h.record.Problem + "\n"
+			if r := h.record.Report; r != nil {
+				detail += "障害報告書：" + r.Location + "\nSHA-256：" + r.SHA256 + "\n"
+			}
+			lists := []string{h.on.ReportList, h.on.Operators}
+			var failed error
+			for _, list := range slices.Compact(lists) {
+				failed = errors.Join(failed, h.Notify(ctx, "closed-"+list, "incident-closed", list, map[string]string{"end": runbook.JapaneseTime(*h.record.ClosedAt), "detail": detail, "error": h.problem.RootCause}))
+			}
+			return failed
+		},
+		SkipIf: "both lists know of it",
+	}
+}
+
+// insist tries a last step again when nobody has answered its hold: what is closed stays closed.
+func (h *handling) insist(ctx workflow.Context, step runbook.StepSpec) (err error) {
+	for range mostPersisting {
+		if err = h.Step(ctx, step); !runbook.IsEnd(err, runbook.ErrRolledBack) {
+			return err
+		}
+	}
+	return err
+}
+
+// ends records how a run ends that was not closed, and that a last alarm was not overlooked.
+func (h *handling) ends(ctx workflow.Context, err error) {
+	ctx, stop := workflow.NewDisconnectedContext(ctx)
+	defer stop()
+	if waited := workflow.Await(ctx, func() bool { return h.mending+h.reading == 0 }); waited != nil {
+		return // not on a context that nothing cancels
+	}
+	if h.relapsed != "" && h.record.ClosedAt != nil {
+		h.escalate(ctx, lateAlarm)
+	}
+	if err == nil || h.record.Seq == 0 || h.record.ClosedAt != nil {
+		return
+	}
+	_, words := activities.HowItEnded(err)
+	h.record.State = store.IncidentWithdrawn
+	h.wrote(ctx, "withdrawn", "", words)
+	h.note(ctx, "withdrawn")
+	for _, list := range []string{h.on.ReportList, h.on.Operators} {
+		h.Tell(ctx, "withdrawn-"+list, "incident-withdrawn", list, map[string]string{"error": words, "detail": h.summary()})
+	}
+}

@@ -1,0 +1,236 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"tejun/activities"
+	store "tejun/internal/records"
+	"tejun/internal/sla"
+	"tejun/workflows/runbook"
+)
+
+// What answers carry.
+var (
+	impactValue     = runbook.Value{Name: "impact", Means: "影響度 · impact: high, medium, low", Optional: true}
+	urgencyValue    = runbook.Value{Name: "urgency", Means: "緊急度 · urgency: high, medium, low", Optional: true}
+	kindValue       = runbook.Value{Name: "kind", Means: "種別 · note, workaround (暫定対応), report (第一報を別の手段で実施), diagnose (もう一度調査する)", Optional: true}
+	severityValue   = runbook.Value{Name: "severity", Means: "重要度 · a severity of system.yaml"}
+	runbookValue    = runbook.Value{Name: "runbook", Means: "SettingChange または · or Release"}
+	inputValue      = runbook.Value{Name: "input", Means: "その入力（JSON） · its input, as JSON on one line"}
+	rootCauseValue  = runbook.Value{Name: "rootCause", Means: "根本原因 · root cause"}
+	workaroundValue = runbook.Value{Name: "workaround", Means: "再発時の暫定対応 · what to do if it happens again", Optional: true}
+	actionsValue    = runbook.Value{Name: "actions", Means: `再発防止策 · [{"what": "…", "owner": "tanaka", "due": "2027-01-29"}]`}
+)
+
+// noteKinds are what a note may be.
+var noteKinds = []string{"note", "workaround", "report", "diagnose"}
+
+// mostPersisting is how often a last step is tried, and its hold answered by nobody, before the run ends without it.
+const mostPersisting = 3
+
+// acknowledge waits until somebody takes the incident on.
+func (h *handling) acknowledge(ctx workflow.Context) error {
+	for h.record.AcknowledgedAt == nil {
+		if err := h.goOn(ctx); err != nil {
+			return err
+		}
+		alarms := h.alarms(ctx)
+		d, err := h.Asked(ctx, runbook.Waiting, h.ask(runbook.Ask{
+			Wake: h.long(ctx), Name: "acknowledge", Why: "対応開始待ち · somebody of the vendor takes it on", Until: endOf(ctx, alarms), Then: "the chain of escalation goes on",
+			Alarms: append(alarms, h.reportInTime(ctx)...),
+		}, runbook.Acknowledge, runbook.Note, runbook.Severity))
+		if err != nil {
+			return err
+		}
+		h.take(ctx, d)
+	}
+	return nil
+}
+
+// reportInTime lets the first report go out before its limit, acknowledged or not.
+func (h *handling) reportInTime(ctx workflow.Context) []runbook.Alarm {
+	for _, c := range h.record.Clocks {
+		if c.Name == reportClock && !c.Done {
+			at := c.Due.Add(-c.Limit / 4)
+			if soon := workflow.Now(ctx).Add(time.Second); at.Before(soon) {
+				at = soon
+			}
+			return []runbook.Alarm{{At: at, Do: h.firstReport}}
+		}
+	}
+	return nil
+}
+
+// firstReport tells the ministry, once. If it cannot be told the chain of escalation is: then somebody calls, and notes it.
+func (h *handling) firstReport(ctx workflow.Context) {
+	if h.record.ReportedAt != nil {
+		return
+	}
+	h.readClocks(ctx)
+	err := h.Notify(runbook.WithSummary(ctx, "第一報 · first report"), "first-report", "incident-first-report", h.on.ReportList, map[string]string{"detail": h.summary()})
+	if err != nil {
+		if runbook.WasCancelled(ctx, err) {
+			return
+		}
+		h.Record(ctx, "first-report-failed", "", map[string]string{"problem": runbook.Words(err)})
+		h.escalate(ctx, failedMail)
+		return
+	}
+	now := workflow.Now(ctx).UTC()
+	h.record.ReportedAt = &now
+	h.note(ctx, "first-report")
+}
+
+// recover is the work and, once recovery is reported, the watch. A run that goes on in a new history may have it behind it.
+func (h *handling) recover(ctx workflow.Context) (bool, error) {
+	if h.record.State == store.IncidentRecovered {
+		return true, nil
+	}
+	if err := h.work(ctx); err != nil {
+		return false, err
+	}
+	return h.watch(ctx)
+}
+
+// work waits until recovery is reported.
+func (h *handling) work(ctx workflow.Context) error {
+	h.relapsed = ""
+	h.record.State, h.record.RecoveredAt = store.IncidentWorking, nil
+	for {
+		if err := h.goOn(ctx); err != nil {
+			return err
+		}
+		alarms := h.alarms(ctx)
+		d, err := h.Asked(ctx, runbook.Waiting, h.ask(runbook.Ask{
+			Wake: h.long(ctx), Name: "work", Why: "復旧作業中 · the work is going on; done = recovery", Until: endOf(ctx, alarms), Then: "the chain of escalation goes on", Alarms: alarms,
+		}, runbook.Note, runbook.Pause, runbook.Resume, runbook.Fix, runbook.Severity, runbook.Finished))
+		if err != nil {
+			return err
+		}
+		if h.take(ctx, d); d != nil && d.Action == runbook.Finished {
+			return nil
+		}
+	}
+}
+
+// watch looks whether recovery is stable: the alarms silent, and the site there, for the whole period.
+func (h *handling) watch(ctx workflow.Context) (stable bool, err error) {
+	const looks = 10
+	since := workflow.Now(ctx).UTC()
+	until := since.Add(h.on.Stable)
+	h.relapsed, h.record.State = "", store.IncidentWatching
+	h.note(ctx, "recovery-reported")
+	var against []string
+	look := func(ctx workflow.Context) {
+		seen, err := runbook.Call(runbook.WithSummary(ctx, "look whether it is well"), runbook.Read, diagnosis.CheckIncidentRecovery, activities.RecoveryCheck{Alarms: h.on.Alarms, Since: since})
+		switch {
+		case err == nil:
+			against = append(against, seen.Against...)
+		case !runbook.WasCancelled(ctx, err):
+			against = append(against, "it could not be looked at: "+runbook.Words(err))
+		}
+	}
+	well := func() bool { return len(against) == 0 && h.relapsed == "" }
+	look(ctx)
+	for well() && workflow.Now(ctx).Before(until) {
+		var alarms []runbook.Alarm
+		for n := range looks {
+			alarms = append(alarms, runbook.Alarm{At: since.Add(h.on.Stable * time.Duration(n) / looks), Do: look})
+		}
+		d, err := h.Asked(ctx, runbook.Waiting, h.ask(runbook.Ask{
+			Name: "watch", Why: "復旧の安定確認中 · is recovery stable?", Until: until, Then: "recovery counts, if nothing has happened", Alarms: alarms,
+			Wake: func() bool { return !well() },
+		}, runbook.Note, runbook.Fix, runbook.Severity))
+		if err != nil {
+			return false, err
+		}
+		h.take(ctx, d)
+		if d != nil && d.Action == runbook.Fix {
+			against = append(against, "a fix was started: "+d.Reason)
+		}
+	}
+	if well() {
+		look(ctx)
+	}
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	if h.relapsed != "" {
+		against = append(against, "the alarm "+h.relapsed+" rang")
+	}
+	if len(against) > 0 {
+		h.unwell(ctx, against)
+		return false, nil
+	}
+	h.record.RecoveredAt, h.record.State = &since, store.IncidentRecovered
+	h.wrote(ctx, "stable", "", fmt.Sprintf("%s の間、アラームもなく、サイトも正常でした。", h.on.Stable))
+	h.Record(ctx, "recovered", "", map[string]any{"since": since, "watched": h.on.Stable.String()})
+	h.note(ctx, "recovered")
+	return true, nil
+}
+
+// unwell says why recovery does not count, and that the work goes on.
+func (h *handling) unwell(ctx workflow.Context, against []string) {
+	words := strings.Join(against, "; ")
+	h.record.State, h.record.RecoveredAt = store.IncidentWorking, nil
+	h.wrote(ctx, "unstable", "", words)
+	h.Record(ctx, "not-recovered", "", map[string]any{"against": against})
+	h.note(ctx, "not-recovered")
+	h.Tell(ctx, fmt.Sprintf("not-recovered-%d", len(h.record.Notes)), "incident-unstable", h.on.Operators, map[string]string{"error": words, "detail": h.summary()})
+}
+
+// ask fills in what the questions of an incident have in common.
+func (h *handling) ask(a runbook.Ask, answers ...string) runbook.Ask {
+	carried := map[string][]runbook.Value{
+		runbook.Acknowledge: {impactValue, urgencyValue}, runbook.Note: {kindValue}, runbook.Fix: {runbookValue, inputValue}, runbook.Severity: {severityValue},
+	}
+	if a.Name == "problem" {
+		carried[runbook.Finished] = []runbook.Value{rootCauseValue, actionsValue, workaroundValue}
+	}
+	a.Kind, a.Check, a.Answers, a.Values = "work", h.check, map[string]string{}, runbook.Carried{}
+	for _, name := range answers {
+		a.Answers[name] = "operate"
+		if values := carried[name]; len(values) > 0 {
+			a.Values[name] = values
+		}
+	}
+	if slices.Contains(answers, runbook.Severity) {
+		a.Answers[runbook.Severity] = "decide"
+	}
+	return a
+}
+
+// take lets an answer have its effect.
+func (h *handling) take(ctx workflow.Context, d *runbook.Decision) {
+	if d == nil {
+		return
+	}
+	now := workflow.Now(ctx).UTC()
+	switch d.Action {
+	case runbook.Acknowledge:
+		h.record.AcknowledgedAt, h.record.AcknowledgedBy, h.record.State = &now, d.By, store.IncidentWorking
+		h.judgeAgain(d)
+	case runbook.Note:
+		h.noted(ctx, d)
+	case runbook.Pause:
+		h.pauses = append(h.pauses, sla.Pause{From: now, Why: d.Reason})
+		h.steps[pausedWait] = 0
+		h.wrote(ctx, "pause", d.By, d.Reason)
+	case runbook.Resume:
+		h.pauses[len(h.pauses)-1].Until = &now
+		h.wrote(ctx, "resume", d.By, d.Reason)
+	case runbook.Severity:
+		h.wrote(ctx, "severity", d.By, fmt.Sprintf("%s → %s：%s", h.record.Severity, d.Values[severityValue.Name], d.Reason))
+		h.record.Severity, h.record.SetBy = d.Values[severityValue.Name], d.By
+	case runbook.Fix:
+		h.startFix(ctx, d)
+	case runbook.Finished:
+		h.finished(ctx, d)
+	}
+	h.note(ctx, d.Action)
+}
