@@ -21,8 +21,11 @@ const logGroup = "/ecs/gzs-api"
 // logged is a sandbox with a log group.
 func logged(t *testing.T) (*sandbox.Sandbox, *cloudwatchlogs.Client) {
 	t.Helper()
-	s, cfg := seeded(t)
-	return s, cloudwatchlogs.NewFromConfig(cfg)
+	s := open(t, t.TempDir())
+	sys := example()
+	sys.Incidents.Evidence.LogGroups = []string{logGroup, "/ecs/gzs-web"}
+	require.NoError(t, s.Seed(t.Context(), sys))
+	return s, cloudwatchlogs.NewFromConfig(config(s))
 }
 
 // found are the messages that a pattern finds between two moments, three a page.
