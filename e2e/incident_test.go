@@ -211,3 +211,36 @@ func TestAFloodOfAlarmsGoesOnInANewHistory(t *testing.T) {
 	require.NoError(t, err)
 	r.ends(runbook.ErrCancelled)
 }
+
+// A fix whose input is wrong ends at once, and the next one mends: the incident goes on answering, and shows both.
+func TestAFixThatIsRefusedIsFollowedByASettingChange(t *testing.T) {
+	t.Parallel()
+	w := outbreak(t)
+	r := w.ring("gzs-api-5xx", "event-1")
+	r.said("acknowledge", runbook.Acknowledge, "tanaka", nil)
+	change := func(old string) map[string]string {
+		return map[string]string{"runbook": "SettingChange", "input": fmt.Sprintf(
+			`{"title":"読み取り専用にする","reason":"障害対応","class":"emergency","settings":[{"setting":"web-mode","old":%q,"new":"read-only"}],"requester":"takahashi","operator":"tanaka"}`, old)}
+	}
+	r.said("work", runbook.Fix, "tanaka", map[string]string{"runbook": "SettingChange", "input": `{"colour": "red"}`})
+	refused := r.record("the end of the first fix", func(in records.Incident) bool { return len(in.Fixes) == 1 && in.Fixes[0].EndedAt != nil })
+	require.Contains(t, refused.Fixes[0].Outcome, `InvalidInput: the input field "colour" is unknown`)
+	r.said("work", runbook.Fix, "tanaka", change("normal"))
+	r.said("work", runbook.Note, "kato", nil)
+	child := r.child(2)
+	require.Equal(t, "SettingChange", r.status().Children[1].Runbook)
+	// An emergency change is approved afterwards: recovery is confirmed meanwhile, and the closure waits for it.
+	r.said("work", runbook.Finished, "tanaka", nil)
+	r.said("problem", runbook.Finished, "tanaka", incidentCause)
+	r.asks("work", "fixes")
+	child.answer(child.asks("approval", "afterwards"), runbook.Approve, "sato")
+	child.done()
+	r.answer(r.asks("approval", "closure"), runbook.Approve, "suzuki")
+	r.done()
+	end := r.record("its end", func(in records.Incident) bool { return in.Report != nil })
+	require.Equal(t, "succeeded", end.Fixes[1].Outcome)
+	changes, err := w.records.ChangesOf(t.Context(), r.id)
+	require.NoError(t, err)
+	require.Len(t, changes, 1, "the change knows the incident that it mends")
+	require.Equal(t, child.id, changes[0].WorkflowID)
+}

@@ -63,7 +63,7 @@ func (s *Store) SimilarIncidents(ctx context.Context, in Incident) ([]Similar, e
 		CROSS JOIN LATERAL (SELECT * FROM tejun.incident_states s WHERE s.incident = a.incident ORDER BY s.seq DESC LIMIT 1) i
 		LEFT JOIN LATERAL (SELECT * FROM tejun.problem_states s WHERE s.incident = a.incident ORDER BY s.seq DESC LIMIT 1) p ON true
 		WHERE i.state <> 'withdrawn' AND (a.likeness >= $4 OR i.fingerprint = $3)
-		ORDER BY likeness DESC, (p.problem IS NOT NULL) DESC, i.opened_at DESC, i.incident LIMIT $5`, looks(in), in.ID, in.Fingerprint, alike, mostSimilar)
+		ORDER BY (i.fingerprint = $3) DESC, likeness DESC, (p.problem IS NOT NULL) DESC, i.opened_at DESC, i.incident LIMIT $5`, looks(in), in.ID, in.Fingerprint, alike, mostSimilar)
 	if err != nil {
 		return nil, fmt.Errorf("look for incidents like %s: %w", in.ID, explain(err))
 	}
