@@ -107,6 +107,7 @@ func withOutbreak(w *world) *outbreak {
 		w.calls = append(w.calls, "PutS3IncidentReport")
 		return records.Document{Location: "s3://reports/" + in.Incident.ID + ".docx", SHA256: hashOne, Bytes: 9}, nil
 	})
+	stub(w, "ListRunHands", func(activities.RunRef) (activities.RunHands, error) { return activities.RunHands{}, nil })
 	stub(w, "FindRun", func(activities.RunRef) (activities.RunFound, error) { return activities.RunFound{}, nil })
 	for _, name := range []string{"SettingChange", "Release"} {
 		w.env.RegisterWorkflowWithOptions(func(ctx workflow.Context, raw converter.RawValue) (map[string]string, error) {
