@@ -72,11 +72,14 @@ func (s *Splitter) Next(b *Block) error {
 		cut := w.boundary(data, s.end, s.eof)
 		tooLong := w.at-w.opened > s.rules.MaxLine+1
 		if w.open && cut == 0 && (s.eof || tooLong) {
-			limit := 0
-			if tooLong {
+			opened, limit := w.opened, 0
+			if tooLong || w.long {
 				limit = s.rules.MaxLine
 			}
-			return &QuoteError{Line: s.line + int64(bytes.Count(data[:w.opened], []byte{s.end})), Limit: limit}
+			if w.long { // the first mistake counts, however large the blocks are
+				opened = w.longAt
+			}
+			return &QuoteError{Line: s.line + int64(bytes.Count(data[:opened], []byte{s.end})), Limit: limit}
 		}
 		if s.eof && !w.open {
 			cut = len(data)

@@ -10,6 +10,8 @@ type walk struct {
 	opened int  // where the last quote opened
 	gap    int  // where the stretch outside quotes began that at stands in
 	last   int  // the last end of a record that has been noticed
+	long   bool // a quote was closed only beyond the limit
+	longAt int  // where the first such one opened
 }
 
 // tail is the part at the end of a block in which the end of a record is looked for first, because noticing all costs time.
@@ -56,6 +58,9 @@ func (w *walk) to(data []byte, until int, end byte, eof, notice bool) {
 		case q+1 < len(data) && data[q+1] == '"':
 			w.at = q + 2
 		default:
+			if !w.long && q-w.opened > w.rules.MaxLine+1 {
+				w.long, w.longAt = true, w.opened
+			}
 			w.open, w.gap, w.at = false, q+1, q+1
 		}
 	}
