@@ -19,7 +19,7 @@ files; faults make calls go wrong on purpose. None of this exists on a real acco
 		Example: `  starter sandbox journal
   starter sandbox fault add cloudfront UpdateDistribution executed-then-timeout
   starter sandbox mail list`,
-	}, a.journalCommand(), a.faultCommand(), a.mailCommand(), a.putCommand())
+	}, a.journalCommand(), a.faultCommand(), a.mailCommand(), a.putCommand(), a.ringCommand())
 }
 
 // openSandbox opens the sandbox that is in use. The caller closes it.
@@ -113,6 +113,29 @@ func (a *app) printJournal(entries []sandbox.Entry) error {
 	}
 	g.print(a, "")
 	return nil
+}
+
+func (a *app) ringCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "alarm NAME on|off",
+		Short:             "Let a CloudWatch alarm ring, or be quiet again",
+		Long:              "Sets the state of an alarm as CloudWatch does when a threshold is crossed. Nobody is told: `incident report-alarm` is what monitoring calls.",
+		Example:           "  starter sandbox alarm gzs-api-5xx on\n  starter sandbox alarm gzs-api-5xx off",
+		Args:              exactArgs(2, "an alarm's name, and on or off"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if args[1] != "on" && args[1] != "off" {
+				return usage("%q: want on or off", args[1])
+			}
+			return a.withSandbox(func(box *sandbox.Sandbox) error {
+				if err := box.RingAlarm(args[0], args[1] == "on"); err != nil {
+					return usage("%w", err)
+				}
+				a.printf("%s is %s.\n", args[0], args[1])
+				return nil
+			})
+		},
+	}
 }
 
 func (a *app) faultCommand() *cobra.Command {
