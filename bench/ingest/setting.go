@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/jackc/pgx/v5"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
@@ -44,6 +45,7 @@ type bench struct {
 	operated     *operated.Database
 	worker       worker.Worker
 	dirty        *file
+	s3           *s3.Client
 	runs         int
 	phases       bool // tell where the time of a load went
 	sql, columns string
@@ -93,6 +95,7 @@ func newBench(ctx context.Context, rows int, phases bool) (b *bench, err error) 
 	if err != nil {
 		return b, err
 	}
+	b.s3 = s3.NewFromConfig(cfg)
 	described := func() (*system.System, error) {
 		s, err := b.stack.Source.System()
 		if err != nil {
@@ -234,7 +237,29 @@ func (b *bench) load(ctx context.Context, mode string, f *file) (time.Duration, 
 	if err == nil && b.phases {
 		err = b.printPhases(ctx, id)
 	}
+	if err == nil {
+		err = b.dropRejects(ctx)
+	}
 	return took, err
+}
+
+// dropRejects empties the bucket of rejected rows: the sandbox has its objects in the memory of this process, where S3 has its own.
+func (b *bench) dropRejects(ctx context.Context) error {
+	sys, err := b.stack.Source.System()
+	if err != nil {
+		return err
+	}
+	bucket := &sys.Loads.Bucket
+	listed, err := b.s3.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: bucket})
+	if err != nil {
+		return err
+	}
+	for _, o := range listed.Contents {
+		if _, err := b.s3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: bucket, Key: o.Key}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // printPhases prints how long each activity of a run took, with the time since the one before it ended.
