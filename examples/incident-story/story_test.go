@@ -63,7 +63,7 @@ func TestTheStoryIsPlayedWhole(t *testing.T) {
 	go func() { ended <- dev.Wait() }()
 	t.Cleanup(func() {
 		cancel()
-		<-ended
+		t.Logf("worker dev ended: %v", <-ended)
 	})
 	deadline := time.Now().Add(startWithin)
 	for {
