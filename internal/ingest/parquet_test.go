@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -73,6 +74,17 @@ func TestParquet(t *testing.T) {
 	small.Source.MaxBytes = 100
 	_, err = convert(t, small, bytes.NewReader(content), Options{})
 	require.ErrorContains(t, err, "more than the 100 that are allowed")
+}
+
+func TestAParquetFileCannotClaimMemory(t *testing.T) {
+	content := parquetOf(t, person{ID: 1})
+	copy(content[len(content)-8:], []byte{0xF0, 0xFF, 0xFF, 0xE0, 'P', 'A', 'R', '1'})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := convert(t, people(dataset.Parquet), bytes.NewReader(content), Options{})
+	require.ErrorContains(t, err, "claims a footer of 3774873584")
+	runtime.ReadMemStats(&after)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64<<20))
 }
 
 // FuzzParquet reads whatever comes to its end or its first error.

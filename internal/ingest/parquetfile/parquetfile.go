@@ -2,6 +2,7 @@
 package parquetfile
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -43,6 +44,9 @@ const mostColumns = 10_000
 // Open reads a Parquet file. Days and times are written in the first layout of their column.
 func Open(file record.File, size int64, d *dataset.Dataset, wanted []record.Wanted) (_ record.Source, err error) {
 	defer recovered(&err)
+	if err := checkFooter(file, size); err != nil {
+		return nil, err
+	}
 	f, err := parquet.OpenFile(file, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return nil, &record.FileError{Reason: "the file is no Parquet file, or is cut off: " + err.Error(), Cause: err}
@@ -82,6 +86,25 @@ func Open(file record.File, size int64, d *dataset.Dataset, wanted []record.Want
 		p.columns = append(p.columns, c)
 	}
 	return p, nil
+}
+
+// mostFooter bounds the footer. It has a few hundred bytes for each column of each row group.
+const mostFooter = 64 << 20
+
+// checkFooter makes sure that the footer can be as large as the file says: the library takes so much memory at once, up to 4 GB.
+func checkFooter(file io.ReaderAt, size int64) error {
+	var end [8]byte
+	if size < int64(len(end)) {
+		return record.Refuse("the file is no Parquet file, or is cut off: it has %d bytes", size)
+	}
+	if n, err := file.ReadAt(end[:], size-int64(len(end))); n < len(end) {
+		return fmt.Errorf("read the end of the Parquet file: %w", err)
+	}
+	claimed := int64(binary.LittleEndian.Uint32(end[:]))
+	if claimed > size || claimed > mostFooter {
+		return record.Refuse("the file is no Parquet file, or is cut off: it has %d bytes, and claims a footer of %d (at most %d can be read)", size, claimed, int64(mostFooter))
+	}
+	return nil
 }
 
 func joined(paths [][]string) string {
