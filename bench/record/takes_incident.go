@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 
+	"tejun/internal/system"
 	"tejun/workflows"
 	"tejun/workflows/runbook"
 )
@@ -48,6 +50,27 @@ func (s *stage) recovered(ctx context.Context) error {
 	return errors.Join(s.says(ctx, "work", runbook.Finished, "tanaka", nil), s.says(ctx, "problem", runbook.Finished, "tanaka", incidentCause))
 }
 
+// fixes starts a change of the setting web-mode as a fix.
+func (s *stage) fixes(ctx context.Context, from, to string) error {
+	input, err := json.Marshal(workflows.SettingChangeInput{
+		Title: "設定変更", Reason: "記録", Class: system.ClassNormal, Requester: "kato", Operator: "tanaka", Incident: s.id,
+		Settings: []workflows.SettingValue{settingTo("web-mode", `"`+from+`"`, `"`+to+`"`)},
+	})
+	if err != nil {
+		return err
+	}
+	return s.says(ctx, "work", runbook.Fix, "tanaka", map[string]string{"runbook": "SettingChange", "input": string(input)})
+}
+
+// fixed waits until the n-th fix is as wanted, and gives its ID.
+func (s *stage) fixed(ctx context.Context, n int, is func(runbook.ChildLine) bool) (string, error) {
+	status, err := s.until(ctx, func(st runbook.Status) bool { return len(st.Children) == n && is(st.Children[n-1]) })
+	if err != nil {
+		return "", err
+	}
+	return status.Children[n-1].ID, nil
+}
+
 var incident = []take{
 	{"closed", func(ctx context.Context, s *stage) error {
 		return errors.Join(s.reported(ctx), s.says(ctx, "acknowledge", runbook.Acknowledge, "tanaka", nil), s.recovered(ctx),
@@ -73,6 +96,30 @@ var incident = []take{
 			s.Client.SignalWorkflow(ctx, s.id, "", workflows.AlarmSignal, map[string]string{"alarm": "x", "state": "LOUD"}),
 			s.says(ctx, "work", runbook.Finished, "tanaka", nil), s.alarm(ctx, types.StateValueOk), s.recovered(ctx),
 			s.play(ctx, act{"closure", runbook.Approve, "sato"}), s.ended(ctx, runbook.Done))
+	}},
+	{"fix-refused-then-mended", func(ctx context.Context, s *stage) error {
+		if err := errors.Join(s.reported(ctx), s.says(ctx, "acknowledge", runbook.Acknowledge, "tanaka", nil), s.fixes(ctx, "read-only", "normal")); err != nil {
+			return err
+		}
+		if _, err := s.fixed(ctx, 1, func(c runbook.ChildLine) bool { return c.State == runbook.Failed }); err != nil {
+			return err
+		}
+		if err := s.fixes(ctx, "normal", "read-only"); err != nil {
+			return err
+		}
+		id, err := s.fixed(ctx, 2, func(c runbook.ChildLine) bool { return c.State == runbook.Running })
+		if err != nil {
+			return err
+		}
+		change := *s
+		change.id = id
+		if err := errors.Join(change.play(ctx, act{"normal", runbook.Approve, "sato"}), change.ended(ctx, runbook.Done)); err != nil {
+			return err
+		}
+		if _, err := s.fixed(ctx, 2, func(c runbook.ChildLine) bool { return c.State == runbook.Done }); err != nil {
+			return err
+		}
+		return errors.Join(s.recovered(ctx), s.play(ctx, act{"closure", runbook.Approve, "suzuki"}), s.ended(ctx, runbook.Done))
 	}},
 	{"cancel", func(ctx context.Context, s *stage) error {
 		if err := errors.Join(s.reported(ctx), s.says(ctx, "acknowledge", runbook.Acknowledge, "tanaka", nil)); err != nil {
