@@ -130,7 +130,10 @@ func (t *Temporal) start(ctx context.Context, o TemporalOptions, binary, databas
 			args = append(args, "--ui-port", strconv.Itoa(ports.ui))
 			t.ui = "http://" + address(ports.ui)
 		}
-		if !o.InMemory {
+		if o.InMemory {
+			// A run is told early that its history is long, so that a test need not make it so.
+			args = append(args, "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=500")
+		} else {
 			// Write-ahead log and one sync per checkpoint: twice as fast, and whole after a killed process.
 			args = append(args, "--db-filename", database, "--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1")
 		}
