@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 
 	"tejun/internal/system"
+	"tejun/worker/devstack/scene"
 	"tejun/workflows"
 	"tejun/workflows/runbook"
 )
@@ -120,6 +121,28 @@ var incident = []take{
 			return err
 		}
 		return errors.Join(s.recovered(ctx), s.play(ctx, act{"closure", runbook.Approve, "suzuki"}), s.ended(ctx, runbook.Done))
+	}},
+	{"goes-on", func(ctx context.Context, s *stage) error {
+		if err := errors.Join(s.reported(ctx), s.says(ctx, "acknowledge", runbook.Acknowledge, "tanaka", nil)); err != nil {
+			return err
+		}
+		before, err := scene.Status(ctx, s.Client, s.id)
+		if err != nil {
+			return err
+		}
+		for n := range 600 { // the server calls 500 events long
+			alarm := workflows.IncidentAlarm{ID: fmt.Sprint("flood-", n), Alarm: fmt.Sprint("other-", n%60), State: "ALARM"}
+			if err := s.Client.SignalWorkflow(ctx, s.id, "", workflows.AlarmSignal, alarm); err != nil {
+				return err
+			}
+		}
+		if err := s.says(ctx, "work", runbook.Note, "kato", nil); err != nil { // the next question is where it goes on
+			return err
+		}
+		if _, err := s.until(ctx, func(st runbook.Status) bool { return st.RunID != before.RunID && st.WaitingFor != nil }); err != nil {
+			return err
+		}
+		return errors.Join(s.recovered(ctx), s.play(ctx, act{"closure", runbook.Approve, "sato"}), s.ended(ctx, runbook.Done))
 	}},
 	{"cancel", func(ctx context.Context, s *stage) error {
 		if err := errors.Join(s.reported(ctx), s.says(ctx, "acknowledge", runbook.Acknowledge, "tanaka", nil)); err != nil {
