@@ -153,14 +153,9 @@ are. RUN is the whole ID of the run that makes it.`,
 }
 
 func (a *app) changeShow(ctx context.Context, id string) error {
-	store, err := a.records(ctx)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	ctx, cancel := context.WithTimeout(ctx, a.timeout)
-	defer cancel()
-	history, err := store.ChangeHistory(ctx, id)
+	history, err := read(ctx, a, func(ctx context.Context, store *records.Store) ([]records.Change, error) {
+		return store.ChangeHistory(ctx, id)
+	})
 	if errors.Is(err, records.ErrNotFound) {
 		return usage("there is no change of a run %q: `%s change list --all` shows the changes", id, a.self())
 	}

@@ -254,14 +254,9 @@ func (a *app) incidentList(ctx context.Context, f records.IncidentFilter) error 
 	if f.Limit < 1 {
 		return usage("--limit %d: must be at least 1", f.Limit)
 	}
-	store, err := a.records(ctx)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	ctx, cancel := context.WithTimeout(ctx, a.timeout)
-	defer cancel()
-	list, err := store.Incidents(ctx, f)
+	list, err := read(ctx, a, func(ctx context.Context, store *records.Store) ([]records.Incident, error) {
+		return store.Incidents(ctx, f)
+	})
 	if err != nil {
 		return err
 	}

@@ -40,14 +40,9 @@ looks like, and every state it was in. INCIDENT is its number or the ID of its r
 }
 
 func (a *app) incidentShow(ctx context.Context, name string) error {
-	store, err := a.records(ctx)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	ctx, cancel := context.WithTimeout(ctx, a.timeout)
-	defer cancel()
-	history, err := store.IncidentHistory(ctx, name)
+	history, err := read(ctx, a, func(ctx context.Context, store *records.Store) ([]records.Incident, error) {
+		return store.IncidentHistory(ctx, name)
+	})
 	if errors.Is(err, records.ErrNotFound) {
 		return usage("there is no incident %q: `%s incident list --all` lists them", name, a.self())
 	}

@@ -34,14 +34,9 @@ func (a *app) problemListCommand() *cobra.Command {
 }
 
 func (a *app) problemList(ctx context.Context, all bool) error {
-	store, err := a.records(ctx)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	ctx, cancel := context.WithTimeout(ctx, a.timeout)
-	defer cancel()
-	list, err := store.Problems(ctx, all)
+	list, err := read(ctx, a, func(ctx context.Context, store *records.Store) ([]records.Problem, error) {
+		return store.Problems(ctx, all)
+	})
 	if err != nil {
 		return err
 	}
@@ -88,14 +83,9 @@ func (a *app) problemShowCommand() *cobra.Command {
 }
 
 func (a *app) problemShow(ctx context.Context, name string) error {
-	store, err := a.records(ctx)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	ctx, cancel := context.WithTimeout(ctx, a.timeout)
-	defer cancel()
-	history, err := store.ProblemHistory(ctx, name)
+	history, err := read(ctx, a, func(ctx context.Context, store *records.Store) ([]records.Problem, error) {
+		return store.ProblemHistory(ctx, name)
+	})
 	if errors.Is(err, records.ErrNotFound) {
 		return usage("there is no problem %q: `%s problem list --all` lists them", name, a.self())
 	}

@@ -57,6 +57,18 @@ func (a *app) startHint(where *addresses) string {
 	return ""
 }
 
+// read reads something from the records, within the time that an answer may take.
+func read[T any](ctx context.Context, a *app, from func(context.Context, *records.Store) (T, error)) (found T, err error) {
+	store, err := a.records(ctx)
+	if err != nil {
+		return found, err
+	}
+	defer store.Close()
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	return from(ctx, store)
+}
+
 // records connects to PostgreSQL. The caller closes the store.
 func (a *app) records(ctx context.Context) (*records.Store, error) {
 	where, err := a.locate()
