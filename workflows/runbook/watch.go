@@ -66,6 +66,7 @@ func (r *Run) watch(ctx workflow.Context, w WatchSpec, until time.Time, q *quest
 		}
 	}()
 	began, blind := workflow.Now(ctx), 0
+	taken := func() error { return End(ErrRolledBack, "%s rolled it back: %s", q.answer.Person, q.answer.Reason) }
 	for {
 		good, seen, err := w.Look(ctx)
 		switch {
@@ -81,6 +82,9 @@ func (r *Run) watch(ctx workflow.Context, w WatchSpec, until time.Time, q *quest
 		default:
 			blind, says = 0, seen
 		}
+		if q.settled() { // the answer came during the look
+			return says, taken()
+		}
 		now := workflow.Now(ctx)
 		if !now.Before(until) && blind == 0 { // the last look comes after the time is over
 			return says, nil
@@ -93,7 +97,7 @@ func (r *Run) watch(ctx workflow.Context, w WatchSpec, until time.Time, q *quest
 		if answered, err := r.await(ctx, q, next); err != nil {
 			return says, err
 		} else if answered {
-			return says, End(ErrRolledBack, "%s rolled it back: %s", q.answer.Person, q.answer.Reason)
+			return says, taken()
 		}
 	}
 }
