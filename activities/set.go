@@ -82,7 +82,7 @@ func New(d Deps) (Set, error) {
 	if d.System == nil || d.Calendar == nil || d.Records == nil {
 		return Set{}, errors.New("activities: System, Calendar and Records must all be given")
 	}
-	cfg := withoutRetries(d.Config)
+	cfg := guarded(withoutRetries(d.Config), d.System)
 	changes := changer{records: d.Records, wait: readBackWait}
 	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil })
 	data := &Operated{database: d.Operated, client: rds.NewFromConfig(cfg), records: d.Records}
