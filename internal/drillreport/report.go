@@ -23,8 +23,8 @@ type Report struct {
 	Manner     string `json:"manner"` // records.MannerGraceful or records.MannerUngraceful
 	Via        string `json:"via"`    // snapshot or global-cluster: how the database came up
 	Primary    string `json:"primary"`
-	DR         string `json:"dr"`      // the regions, as AWS calls them
-	Redirected string `json:"address"` // the public name that was redirected, "" if none was to be
+	DR         string `json:"dr"`         // the regions, as AWS calls them
+	Redirected string `json:"redirected"` // the public name that was redirected, "" if none was to be
 	Requester  string `json:"requester"`
 	Operator   string `json:"operator"`
 
