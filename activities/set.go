@@ -73,6 +73,7 @@ type Set struct {
 	Releases
 
 	Incidents *Incidents
+	Disasters *Disasters
 	Diagnosis *Diagnosis
 	Reports   *Reports
 }
@@ -117,6 +118,7 @@ func New(d Deps) (Set, error) {
 
 		Releases: newReleases(d, cfg, changes, objects),
 
+		Disasters: &Disasters{store: d.Records},
 		Incidents: &Incidents{store: d.Records},
 		Diagnosis: &Diagnosis{services: ecs.NewFromConfig(cfg), alarms: cloudwatch.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg), site: site},
 		Reports:   &Reports{client: objects, records: d.Records, system: d.System},
@@ -233,6 +235,9 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Diagnosis.CollectIncidentFacts,
 		s.Diagnosis.CheckIncidentRecovery,
 		s.Reports.PutS3IncidentReport,
+		s.Disasters.OpenDisaster,
+		s.Disasters.FinishDisaster,
+		s.Disasters.ListEarlierDisasters,
 	} {
 		r.RegisterActivity(activity)
 	}
