@@ -104,6 +104,8 @@ var codes = map[string]string{
 	"SignatureDoesNotMatch":       Denied,
 	"AccountSuspendedException":   Denied,
 
+	guardCode: Refused,
+
 	"NotFound":                           NotFound,
 	"NotFoundException":                  NotFound,
 	"NoSuchDistribution":                 NotFound,

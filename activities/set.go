@@ -73,6 +73,7 @@ type Set struct {
 	Releases
 
 	Incidents *Incidents
+	Disasters *Disasters
 	Diagnosis *Diagnosis
 	Reports   *Reports
 
@@ -84,7 +85,7 @@ func New(d Deps) (Set, error) {
 	if d.System == nil || d.Calendar == nil || d.Records == nil {
 		return Set{}, errors.New("activities: System, Calendar and Records must all be given")
 	}
-	cfg := withoutRetries(d.Config)
+	cfg := guarded(withoutRetries(d.Config), d.System)
 	changes := changer{records: d.Records, wait: readBackWait}
 	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil })
 	data := &Operated{database: d.Operated, client: rds.NewFromConfig(cfg), records: d.Records}
@@ -119,6 +120,7 @@ func New(d Deps) (Set, error) {
 
 		Releases: newReleases(d, cfg, changes, objects),
 
+		Disasters: &Disasters{store: d.Records},
 		Incidents: &Incidents{store: d.Records},
 		Diagnosis: &Diagnosis{services: ecs.NewFromConfig(cfg), alarms: cloudwatch.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg), site: site},
 		Reports:   &Reports{client: objects, records: d.Records, system: d.System},
@@ -239,6 +241,9 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Diagnosis.CollectIncidentFacts,
 		s.Diagnosis.CheckIncidentRecovery,
 		s.Reports.PutS3IncidentReport,
+		s.Disasters.OpenDisaster,
+		s.Disasters.FinishDisaster,
+		s.Disasters.ListEarlierDisasters,
 	} {
 		r.RegisterActivity(activity)
 	}
