@@ -53,9 +53,6 @@ func instanceID(cluster string) string { return cluster + "-1" }
 
 // RestoreRDSCluster asks for the cluster and does not wait for it: see AwaitRDSCluster. It has no instance at first.
 func (a *RDSCopies) RestoreRDSCluster(ctx context.Context, in Restore) (struct{}, error) {
-	if err := checkOperation(in.Operation); err != nil {
-		return struct{}{}, err
-	}
 	s, err := describe(a.system)
 	if err != nil {
 		return struct{}{}, err
@@ -63,20 +60,28 @@ func (a *RDSCopies) RestoreRDSCluster(ctx context.Context, in Restore) (struct{}
 	if in.Cluster == s.Database.Cluster || (in.SnapshotID == "") == (in.Source == "") {
 		return struct{}{}, fail(InvalidInput, "restore %q from snapshot %q or cluster %q: name a new cluster and exactly one source", in.Cluster, in.SnapshotID, in.Source)
 	}
+	return struct{}{}, a.restoreAs(ctx, in, s.Database.Restore)
+}
+
+// restoreAs asks for a cluster that is as d says.
+func (a *RDSCopies) restoreAs(ctx context.Context, in Restore, d system.DatabaseRestore) error {
+	if err := checkOperation(in.Operation); err != nil {
+		return err
+	}
 	if found, err := a.find(ctx, in.Cluster); found != nil || err != nil {
-		return struct{}{}, ours(found, in.Operation, err)
+		return ours(found, in.Operation, err)
 	}
 	if err := fence(ctx, a.records, in.Operation+"/rds:cluster/"+in.Cluster); err != nil {
-		return struct{}{}, err
+		return err
 	}
-	if err := Classify(a.restore(ctx, in, s.Database.Restore), "restore the cluster "+in.Cluster); err != nil {
-		return struct{}{}, err
+	if err := Classify(a.restore(ctx, in, d), "restore the cluster "+in.Cluster); err != nil {
+		return err
 	}
 	found, err := a.find(ctx, in.Cluster)
 	if found == nil && err == nil {
 		err = fail(NotYet, "the cluster %s was accepted and does not show yet; it is looked at again", in.Cluster)
 	}
-	return struct{}{}, ours(found, in.Operation, err)
+	return ours(found, in.Operation, err)
 }
 
 func (a *RDSCopies) restore(ctx context.Context, in Restore, d system.DatabaseRestore) error {
@@ -136,18 +141,22 @@ func (a *RDSCopies) AddRDSInstance(ctx context.Context, in RestoredRef) (struct{
 	if err != nil {
 		return struct{}{}, err
 	}
+	return struct{}{}, a.addInstance(ctx, in, s.Database.Restore.InstanceClass)
+}
+
+func (a *RDSCopies) addInstance(ctx context.Context, in RestoredRef, class string) error {
 	id := instanceID(in.Cluster)
 	if found, err := a.instance(ctx, id); found != nil || err != nil {
-		return struct{}{}, err
+		return err
 	}
 	if err := fence(ctx, a.records, in.Operation+"/rds:db/"+id); err != nil {
-		return struct{}{}, err
+		return err
 	}
-	_, err = a.client.CreateDBInstance(ctx, &rds.CreateDBInstanceInput{
-		DBInstanceIdentifier: &id, DBClusterIdentifier: &in.Cluster, DBInstanceClass: &s.Database.Restore.InstanceClass, Engine: aws.String(engine),
+	_, err := a.client.CreateDBInstance(ctx, &rds.CreateDBInstanceInput{
+		DBInstanceIdentifier: &id, DBClusterIdentifier: &in.Cluster, DBInstanceClass: &class, Engine: aws.String(engine),
 		Tags: snapshotTags(in.Operation, ""),
 	})
-	return struct{}{}, Classify(err, "add the instance "+id)
+	return Classify(err, "add the instance "+id)
 }
 
 // AwaitRDSInstance waits until the instance answers.
