@@ -76,6 +76,8 @@ type Set struct {
 	Disasters *Disasters
 	Diagnosis *Diagnosis
 	Reports   *Reports
+
+	Disaster
 }
 
 // New connects the activities with the outside. It calls nothing yet.
@@ -122,6 +124,8 @@ func New(d Deps) (Set, error) {
 		Incidents: &Incidents{store: d.Records},
 		Diagnosis: &Diagnosis{services: ecs.NewFromConfig(cfg), alarms: cloudwatch.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg), site: site},
 		Reports:   &Reports{client: objects, records: d.Records, system: d.System},
+
+		Disaster: newDisaster(d, cfg, changes, site),
 	}, nil
 }
 
@@ -147,6 +151,7 @@ func withoutRetries(cfg aws.Config) aws.Config {
 func (s Set) Register(r worker.ActivityRegistry) {
 	s.RegisterLoads(r)
 	s.registerReleases(r)
+	s.registerDisaster(r)
 	for _, activity := range []any{
 		s.CloudFront.PlanCloudFrontMaintenance,
 		s.CloudFront.ApplyCloudFrontMaintenance,

@@ -83,29 +83,14 @@ func (a *Site) look(ctx context.Context, base, path string, from system.Vantage,
 	if err != nil {
 		return SiteSeen{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, siteTimeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	response, done, err := a.get(ctx, target, from.Headers)
 	if err != nil {
-		return SiteSeen{}, fail(InvalidInput, "look at %s: %v", target, err)
-	}
-	request.Header.Set("User-Agent", "tejun-check")
-	request.Header.Set("Cache-Control", "no-cache")
-	for name, value := range from.Headers {
-		request.Header.Set(name, value)
-	}
-	response, err := a.http.Do(request)
-	if err != nil {
-		var linkLocal *linkLocalError
-		if errors.As(err, &linkLocal) {
-			return SiteSeen{}, fail(InvalidInput, "look at %s: %v", target, linkLocal)
-		}
-		if errors.Is(err, context.Canceled) {
+		if errors.Is(err, context.Canceled) || isType(err, InvalidInput) {
 			return SiteSeen{}, err
 		}
 		return SiteSeen{}, fail(NotYet, "the site cannot be reached as %s at %s (%s), want status %d", in.Vantage, target, reason(err), in.WantStatus)
 	}
-	defer func() { _ = response.Body.Close() }() // it was only read
+	defer done()
 	body, err := io.ReadAll(io.LimitReader(response.Body, mostOfPage))
 	if err != nil {
 		return SiteSeen{}, fail(NotYet, "the site breaks off as %s at %s: %s", in.Vantage, target, reason(err))
@@ -121,6 +106,35 @@ func (a *Site) look(ctx context.Context, base, path string, from system.Vantage,
 		return seen, fail(NotYet, "the site shows status %d %q as %s at %s, want %s", seen.Status, seen.Title, in.Vantage, target, wanted)
 	}
 	return seen, nil
+}
+
+// get makes one plain GET. The caller reads the body and calls done. A cancellation passes unchanged, an address that must not be
+// looked at is InvalidInput, and any other error says that nobody answered.
+func (a *Site) get(ctx context.Context, target string, headers map[string]string) (response *http.Response, done func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, siteTimeout)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		cancel()
+		return nil, nil, fail(InvalidInput, "look at %s: %v", target, err)
+	}
+	request.Header.Set("User-Agent", "tejun-check")
+	request.Header.Set("Cache-Control", "no-cache")
+	for name, value := range headers {
+		request.Header.Set(name, value)
+	}
+	response, err = a.http.Do(request)
+	if err != nil {
+		cancel()
+		var linkLocal *linkLocalError
+		if errors.As(err, &linkLocal) {
+			err = fail(InvalidInput, "look at %s: %v", target, linkLocal)
+		}
+		return nil, nil, err
+	}
+	return response, func() {
+		_ = response.Body.Close() // it was only read
+		cancel()
+	}, nil
 }
 
 // siteURL keeps the check on the site: the path cannot lead to another host.
