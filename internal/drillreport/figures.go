@@ -192,6 +192,12 @@ func (r Report) totals() totals {
 // interval is a time from one whole second to another.
 type interval struct{ from, to time.Time }
 
+// Begin and End are for the template.
+func (i interval) Begin() time.Time { return i.from }
+
+// End is where it ends.
+func (i interval) End() time.Time { return i.to }
+
 func (i interval) length() time.Duration { return max(i.to.Sub(i.from), 0) }
 
 // clip keeps what lies within, in order, and joins what overlaps or touches.
