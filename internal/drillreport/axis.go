@@ -11,8 +11,8 @@ var jst = time.FixedZone("JST", 9*60*60)
 // A stretch in which nothing begins or ends is shortened on the axis when it is longer than longStretch of the whole, to
 // shortStretch of what is left: else a night's wait would hide the minutes that everything else took.
 const (
-	longStretch  = 0.4
-	shortStretch = 0.3
+	longStretch  = 0.7
+	shortStretch = 0.6
 )
 
 // tickGap is how far apart the labels of the axis are at least.

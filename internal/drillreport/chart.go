@@ -8,9 +8,9 @@ import (
 
 // The measures of a chart, in pixels of its own.
 const (
-	chartWidth  = 1000.0
-	plotLeft    = 186.0
-	plotRight   = 858.0
+	chartWidth  = 880.0
+	plotLeft    = 170.0
+	plotRight   = 752.0
 	chartTop    = 40.0 // above the first row, for the axis; the moments stand above it
 	rowHeight   = 26.0
 	barHeight   = 14.0

@@ -71,7 +71,7 @@ func stepOf(d records.Disaster, name string) *records.DisasterStep {
 // trend draws the RTO of all runs against its target, the oldest first.
 type trend struct {
 	Width, Height float64
-	Left          float64
+	Left, TextX   float64
 	Rows          []trendRow
 }
 
@@ -86,8 +86,9 @@ type trendRow struct {
 
 // The measures of a trend.
 const (
-	trendLeft  = 186.0
-	trendRight = 800.0
+	trendLeft  = 170.0
+	trendRight = 690.0
+	trendText  = 700.0
 )
 
 func (r Report) trend() trend {
@@ -101,7 +102,7 @@ func (r Report) trend() trend {
 		}
 	}
 	scale := (trendRight - trendLeft) / float64(longest)
-	t := trend{Width: chartWidth, Left: trendLeft, Height: rowHeight*float64(len(list)) + chartBottom}
+	t := trend{Width: chartWidth, Left: trendLeft, TextX: trendText, Height: rowHeight*float64(len(list)) + chartBottom}
 	for i, d := range list {
 		top := rowHeight * float64(i)
 		row := trendRow{run: d, Y: top + (rowHeight-barHeight)/2, Mid: top + rowHeight/2, Target: trendLeft + scale*float64(d.RTOTarget), Text: "―"}

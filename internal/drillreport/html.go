@@ -19,7 +19,7 @@ var files embed.FS
 var pageTemplate = template.Must(template.New("report.html.tmpl").Funcs(template.FuncMap{
 	"mode": worded(modeWords), "manner": worded(mannerWords), "via": worded(viaWords), "region": worded(regionWords), "outcome": worded(outcomeWords),
 	"stepOutcome": worded(stepOutcomeWords), "answer": worded(answerWords),
-	"span": span, "spanOf": spanOf, "whole": whole, "wholeOf": wholeOf, "difference": difference, "jst": inJapan, "maybe": momentOf, "clock": clock, "clockOf": clockOf,
+	"span": span, "spanOf": spanOf, "whole": whole, "wholeOf": wholeOf, "difference": difference, "jst": inJapan, "maybe": momentOf,
 	"clean": func(s string) string { return orNone(clean(s)) }, "shorten": shorten, "px": px, "percent": percent,
 	"addf": func(a, b float64) float64 { return a + b }, "subf": func(a, b float64) float64 { return a - b },
 }).ParseFS(files, "*.html.tmpl"))
@@ -30,6 +30,7 @@ type page struct {
 	Names
 	Recovery, Return *chart
 	Rows             []pageRow
+	Waits            []pageWait
 	Totals           totals
 	Runs             []run
 	Trend            trend
@@ -43,6 +44,13 @@ type page struct {
 type pageRow struct {
 	measured
 	Since *time.Duration
+}
+
+// pageWait is a wait for people, cut to the step that waited.
+type pageWait struct {
+	Span
+	Step string
+	Time interval
 }
 
 // matrixRow is a step in the table of all runs.
@@ -78,6 +86,11 @@ func (r Report) page(n Names) page {
 	for _, m := range r.measure() {
 		p.Rows = append(p.Rows, pageRow{m, r.sincePrevious(m)})
 		p.Findings = p.Findings || m.Over() || m.AtRisk != nil || m.Outcome == StepSkipped || m.Outcome == StepFailed
+		for _, h := range m.Human {
+			if t := clip([]interval{m.interval(h)}, m.Time); len(t) > 0 {
+				p.Waits = append(p.Waits, pageWait{h, m.title(), t[0]})
+			}
+		}
 		row := matrixRow{Title: m.title()}
 		for _, d := range p.Runs {
 			cell := matrixCell{Step: stepOf(d.Disaster, m.Name), Current: d.Current}
@@ -110,6 +123,15 @@ func (p page) Subject(what string) string {
 		}
 	}
 	return word(stepWords, what)
+}
+
+// Clock is a time of day in Japan, with the day where it is not the one on which the run began.
+func (p page) Clock(t time.Time) string {
+	t = t.In(jst)
+	if t.Format(time.DateOnly) == p.StartedAt.In(jst).Format(time.DateOnly) {
+		return t.Format("15:04:05")
+	}
+	return t.Format("1月2日 15:04:05")
 }
 
 // DisplayTitle is what the step is called.
@@ -182,15 +204,6 @@ func wholeOf(n *int) string {
 		return "―"
 	}
 	return whole(*n)
-}
-
-func clock(t time.Time) string { return t.In(jst).Format("15:04:05") }
-
-func clockOf(t *time.Time) string {
-	if t == nil {
-		return "―"
-	}
-	return clock(*t)
 }
 
 // px writes a place in the chart.

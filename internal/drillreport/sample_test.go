@@ -110,4 +110,7 @@ func TestTheSampleIsWritten(t *testing.T) {
 	page, err := HTML(sample(), names())
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "report.html"), page, 0o600))
+	sheets, err := XLSX(sample(), names())
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "report.xlsx"), sheets, 0o600))
 }
