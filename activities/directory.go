@@ -172,6 +172,20 @@ func (a *Directory) ResolveRelease(_ context.Context, in system.ReleaseRequest) 
 	return target, nil
 }
 
+// ResolveDisaster turns a request for a recovery in the DR region into names, people and limits, or refuses it (Refused) with the
+// reason.
+func (a *Directory) ResolveDisaster(_ context.Context, in system.DisasterRequest) (system.DisasterTarget, error) {
+	s, err := describe(a.system)
+	if err != nil {
+		return system.DisasterTarget{}, err
+	}
+	target, err := s.ResolveDisaster(in)
+	if err != nil {
+		return system.DisasterTarget{}, fail(Refused, "%v", err)
+	}
+	return target, nil
+}
+
 // ResolveRepair finds the template of a repair and checks the request against it, or refuses it (Refused) with the reason.
 func (a *Directory) ResolveRepair(_ context.Context, in repair.Request) (repair.Target, error) {
 	s, err := describe(a.system)

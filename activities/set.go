@@ -219,6 +219,7 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Directory.ResolveDataLoad,
 		s.Directory.ResolveDataSupport,
 		s.Directory.ResolveSetting,
+		s.Directory.ResolveDisaster,
 		s.Directory.CheckChangeTime,
 		s.Directory.GateTerms,
 		s.Directory.AnswerTerms,

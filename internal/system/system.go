@@ -37,6 +37,7 @@ type System struct {
 	Changes       Changes        `yaml:"changes"`
 	Releases      Releases       `yaml:"releases"`  // may be left out; then releases are refused
 	Incidents     Incidents      `yaml:"incidents"` // may be left out; then incidents are refused
+	Disaster      Disaster       `yaml:"disaster"`  // may be left out; then the recovery in the DR region is refused
 	Mail          Mail           `yaml:"mail"`
 	Organisations []Organisation `yaml:"organisations"`
 	People        []Person       `yaml:"people"`

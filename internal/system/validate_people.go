@@ -211,9 +211,10 @@ func (r *report) decider(at, role, organisation string, organisations []string) 
 	return known
 }
 
-// runbooks lists the names that the catalogue's rows give, and the intake of row 9, which starts that row's runbook.
+// runbooks lists the names that the catalogue's rows give, the intake of row 9, which starts that row's runbook, and the check
+// that row 21's could run.
 func runbooks() []string {
-	names := []string{"DataArrival"}
+	names := []string{"DataArrival", "DisasterReadiness"}
 	for _, row := range catalog.Rows() {
 		if row.Runbook != "" {
 			names = append(names, row.Runbook)
