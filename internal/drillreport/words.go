@@ -97,6 +97,9 @@ func momentOf(t *time.Time) string {
 	return inJapan(*t)
 }
 
+// Day is the day in Japan of a time, such as 20270118.
+func Day(t time.Time) string { return t.In(jst).Format("20060102") }
+
 // clean makes one line of what people wrote: control characters, and those that turn the direction of writing, become spaces.
 func clean(s string) string {
 	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
