@@ -111,14 +111,14 @@ func rowOf(m measured, a axis, top float64) chartRow {
 	machine := func(to time.Time) {
 		if at.Before(to) {
 			b := place(interval{at, to})
-			b.What = "機械 " + span(to.Sub(at))
+			b.What = "機械 " + InWords(to.Sub(at))
 			row.Bars = append(row.Bars, b)
 		}
 	}
 	for _, w := range m.Waits {
 		machine(w.from)
 		b := place(w)
-		b.Human, b.What = true, "人の判断・応答 "+span(w.length())
+		b.Human, b.What = true, "人の判断・応答 "+InWords(w.length())
 		row.Bars = append(row.Bars, b)
 		at = w.to
 	}
@@ -143,7 +143,7 @@ func rowOf(m measured, a axis, top float64) chartRow {
 // widen makes a step visible that took no time to speak of.
 func (row *chartRow) widen(a axis) {
 	if len(row.Bars) == 0 {
-		row.Bars = []bar{{X: a.x(row.Time.from), What: "機械 " + span(0)}}
+		row.Bars = []bar{{X: a.x(row.Time.from), What: "機械 " + InWords(0)}}
 	}
 	first, last := row.Bars[0], row.Bars[len(row.Bars)-1]
 	if last.X+last.W-first.X < leastBar {

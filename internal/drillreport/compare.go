@@ -114,7 +114,7 @@ func (r Report) trend() trend {
 			machine := scale * float64(*d.RTO-human)
 			row.Machine = bar{X: trendLeft, W: machine}
 			row.Human = bar{X: trendLeft + machine, W: scale * float64(human)}
-			row.Text = span(time.Duration(*d.RTO) * time.Second)
+			row.Text = InWords(time.Duration(*d.RTO) * time.Second)
 		}
 		t.Rows = append(t.Rows, row)
 	}

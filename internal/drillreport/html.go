@@ -19,7 +19,7 @@ var files embed.FS
 var pageTemplate = template.Must(template.New("report.html.tmpl").Funcs(template.FuncMap{
 	"mode": worded(modeWords), "manner": worded(mannerWords), "via": worded(viaWords), "region": worded(regionWords), "outcome": worded(outcomeWords),
 	"stepOutcome": worded(stepOutcomeWords), "answer": worded(answerWords),
-	"span": span, "spanOf": spanOf, "whole": whole, "wholeOf": wholeOf, "difference": difference, "jst": inJapan, "maybe": momentOf,
+	"span": InWords, "spanOf": spanOf, "whole": whole, "wholeOf": wholeOf, "difference": difference, "jst": inJapan, "maybe": momentOf,
 	"clean": func(s string) string { return orNone(clean(s)) }, "shorten": shorten, "px": px, "percent": percent,
 	"addf": func(a, b float64) float64 { return a + b }, "subf": func(a, b float64) float64 { return a - b },
 }).ParseFS(files, "*.html.tmpl"))
@@ -197,7 +197,7 @@ func worded(words map[string]string) func(string) string {
 	return func(value string) string { return word(words, value) }
 }
 
-func whole(n int) string { return span(time.Duration(n) * time.Second) }
+func whole(n int) string { return InWords(time.Duration(n) * time.Second) }
 
 func wholeOf(n *int) string {
 	if n == nil {

@@ -18,8 +18,8 @@ func (b *book) summary() {
 		{"切替元", word(regionWords, p.Primary)}, {"切替先", word(regionWords, p.DR)}, {"データベース", word(viaWords, p.Via)}, {"データの出所", p.Data},
 		{"切替対象の名前", p.Redirected}, {"理由", p.Reason}, {"チケット", p.Ticket}, {"起案者", p.Who(p.Requester)}, {"実施者", p.Who(p.Operator)}, {"宣言者", p.DeclaredBy()},
 		{"開始", p.StartedAt}, {"発災", p.DisasterAt}, {"データ時点", p.DataAt}, {"宣言", declared}, {"復旧（外部から確認）", p.RestoredAt}, {"本番系の応答を確認", p.ReturnedAt}, {"終了", p.EndedAt},
-		{"RTO実績", p.RTO()}, {"　うち機械", p.RTOMachine()}, {"　うち人", p.RTOHuman()}, {"RTO目標", p.RTOTarget}, {"RPO実績", p.RPO()}, {"RPO目標", p.RPOTarget},
-		{"全体の所要時間", p.Totals.All}, {"　うち機械", p.Totals.Machine}, {"　うち人", p.Totals.Human}, {"　うち手順間", p.Totals.Between},
+		{"RTO実績", p.RTO()}, {"（うち機械）", p.RTOMachine()}, {"（うち人）", p.RTOHuman()}, {"RTO目標", p.RTOTarget}, {"RPO実績", p.RPO()}, {"RPO目標", p.RPOTarget},
+		{"全体の所要時間", p.Totals.All}, {"（うち機械）", p.Totals.Machine}, {"（うち人）", p.Totals.Human}, {"（うち手順間）", p.Totals.Between},
 		{"結果", word(outcomeWords, p.Outcome)}, {"備考", p.Note},
 		{"実行番号", p.WorkflowID}, {"実行ID", p.RunID}, {"実行の画面", p.URL}, {"証跡の件数", p.Evidence.Rows}, {"証跡の最終ハッシュ", p.Evidence.Hash},
 	} {
@@ -28,7 +28,7 @@ func (b *book) summary() {
 }
 
 func (b *book) steps() {
-	b.head("区分", "手順", "開始", "終了", "機械", "人", "計", "予算", "予算比", "前回との差", "予算警告", "結果", "備考")
+	b.head("区分", "手順", "開始", "終了", "機械", "人", "計", "予算", "予算比", "前回との差（分）", "予算警告", "結果", "備考")
 	for _, r := range b.page.Rows {
 		part := "復旧"
 		if r.Part == PartReturn {
@@ -38,11 +38,14 @@ func (b *book) steps() {
 			b.line(part, r.title(), nil, nil, nil, nil, nil, budget(r.measured), nil, nil, nil, word(stepOutcomeWords, r.Outcome), r.Comment)
 			continue
 		}
-		var used any
+		var used, change any
+		if r.Since != nil {
+			change = since(*r.Since)
+		}
 		if r.Budget > 0 {
 			used = share(r.Total.Seconds() / r.Budget.Seconds())
 		}
-		b.line(part, r.title(), r.Time.from, r.Time.to, r.Machine, r.Waited, r.Total, budget(r.measured), used, r.Since, r.AtRisk, word(stepOutcomeWords, r.Outcome), r.Comment)
+		b.line(part, r.title(), r.Time.from, r.Time.to, r.Machine, r.Waited, r.Total, budget(r.measured), used, change, r.AtRisk, word(stepOutcomeWords, r.Outcome), r.Comment)
 	}
 	t := b.page.Totals
 	b.line(heading(""), heading("手順間"), nil, nil, t.Between, nil, t.Between)

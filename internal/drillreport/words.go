@@ -27,6 +27,7 @@ var (
 		"smoke": "動作確認", "redirect": "接続先の切替", "insync": "DNSの反映", "ttl": "旧情報の期限待ち", "outside": "外部からの確認", "watch": "経過監視",
 		"return": "切り戻しの判断", "redirect-back": "接続先の切り戻し", "insync-back": "DNSの反映（戻し）", "ttl-back": "旧情報の期限待ち（戻し）",
 		"outside-back": "外部からの確認（戻し）", "scale-down": "サービスの停止", "cleanup": "後片付け", "unfence": "本番系の書込み再開", "report": "報告書の作成",
+		"last-copy": "最終データの複製", "doubt-": "書込み停止の判断", "switch-back": "データベースの切り戻し", "data-back": "データの移し替え", "start-primary": "本番系サービスの起動",
 	}
 	answerWords = map[string]string{
 		"approve": "承認", "reject": "却下", "retry": "再試行", "skip": "省略", "rollback": "切り戻し", "done": "完了の報告", "extend": "延長", "continue": "続行", "stop": "中止",
@@ -42,14 +43,17 @@ func word(words map[string]string, value string) string {
 
 // title is what the step is called.
 func (s Step) title() string {
-	if t := clean(s.Title); t != "" {
-		return t
+	if ja, _, _ := strings.Cut(s.Title, " · "); clean(ja) != "" { // runs call their steps in both languages
+		return clean(ja)
+	}
+	if name := strings.TrimRight(s.Name, "0123456789"); stepWords[name] != "" { // a step that may come more than once
+		return stepWords[name]
 	}
 	return word(stepWords, s.Name)
 }
 
-// span writes a time span in Japanese, to the second: 1時間5分9秒.
-func span(d time.Duration) string {
+// InWords writes a time span in Japanese, to the second: 1時間5分9秒.
+func InWords(d time.Duration) string {
 	sign := ""
 	if d < 0 {
 		sign, d = "−", -d
@@ -74,16 +78,16 @@ func spanOf(d *time.Duration) string {
 	if d == nil {
 		return "―"
 	}
-	return span(*d)
+	return InWords(*d)
 }
 
 // difference is a span with its sign; none is ±0.
 func difference(d time.Duration) string {
 	switch {
 	case d > 0:
-		return "＋" + span(d)
+		return "＋" + InWords(d)
 	case d < 0:
-		return span(d)
+		return InWords(d)
 	}
 	return "±0"
 }
@@ -96,6 +100,9 @@ func momentOf(t *time.Time) string {
 	}
 	return inJapan(*t)
 }
+
+// Day is the day in Japan of a time, such as 20270118.
+func Day(t time.Time) string { return t.In(jst).Format("20060102") }
 
 // clean makes one line of what people wrote: control characters, and those that turn the direction of writing, become spaces.
 func clean(s string) string {

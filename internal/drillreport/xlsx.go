@@ -15,7 +15,7 @@ const sheetFont = "游ゴシック"
 const (
 	dayFormat     = `yyyy"年"m"月"d"日" hh:mm:ss`
 	spanFormat    = `[h]:mm:ss`
-	sinceFormat   = `@`
+	sinceFormat   = `+0.0;-0.0;0.0` // minutes: Excel shows no negative times
 	percentFormat = `0%`
 )
 
@@ -33,7 +33,7 @@ func XLSX(r Report, n Names) ([]byte, error) {
 		fill   func()
 	}{
 		{"概要", []float64{28, 48}, b.summary},
-		{"手順", []float64{10, 26, 24, 24, 12, 12, 12, 12, 10, 14, 24, 10, 48}, b.steps},
+		{"手順", []float64{10, 24, 25, 25, 10, 10, 10, 10, 8, 10, 25, 8, 40}, b.steps},
 		{"待ち時間", []float64{26, 40, 18, 24, 24, 12}, b.waits},
 		{"判断", []float64{24, 18, 22, 14, 48, 40, 12}, b.answers},
 		{"比較", []float64{24, 40, 10, 30, 12, 12, 12, 12, 12, 34, 26}, b.comparison},
@@ -111,8 +111,11 @@ func (b *book) head(titles ...string) {
 // heading is a cell that names others.
 type heading string
 
-// share is a part of a whole.
-type share float64
+// share is a part of a whole; since is a span that may be negative.
+type (
+	share float64
+	since time.Duration
+)
 
 // line writes a row: a time as a time, a span as a span, nil as nothing, all else as text or number.
 func (b *book) line(cells ...any) {
@@ -153,9 +156,8 @@ func (b *book) cell(name string, value any) error {
 		form, write = dayFormat, time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), local.Second(), 0, time.UTC)
 	case time.Duration:
 		form, write = spanFormat, float64(seconds(v))/(24*60*60)
-		if v < 0 { // Excel shows no negative times
-			form, write = sinceFormat, difference(v)
-		}
+	case since:
+		form, write = sinceFormat, time.Duration(v).Minutes()
 	case share:
 		form, write = percentFormat, float64(v)
 	case heading:
@@ -195,8 +197,6 @@ func (b *book) style(form string) (int, error) {
 	case "heading":
 		s.Font.Bold = true
 		s.Fill = excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{"E4EAF0"}}
-	case sinceFormat:
-		s.Alignment.Horizontal = "right"
 	default:
 		s.CustomNumFmt = &form
 	}
