@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,7 +79,7 @@ type guardWatch struct {
 
 	mu      sync.Mutex
 	mode    string // once it is known
-	refused error  // the first refusal
+	refused error  // the first refusal, or why the guard could not judge
 }
 
 // drills tells whether the rules of a drill apply. The register is asked once, at the first call that needs it; while it does not
@@ -95,7 +96,9 @@ func (g *guardWatch) drills(ctx context.Context) (bool, error) {
 			mode, err = records.ModeDrill, nil
 		}
 		if err != nil {
-			return true, recordsError(err, "look whether "+g.workflowID+" is a drill")
+			err = recordsError(err, "look whether "+g.workflowID+" is a drill")
+			g.refused = cmp.Or(g.refused, err)
+			return true, err
 		}
 		g.mode = mode
 	}
@@ -110,9 +113,15 @@ func (g *guardWatch) refuse(what, why string) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.refused == nil {
-		g.refused = fail(Refused, "%s", err.words)
-	}
+	g.refused = cmp.Or(g.refused, fail(Refused, "%s", err.words))
+	return err
+}
+
+// doubts fails the attempt, which is then made again: what the guard needs to know could not be read.
+func (g *guardWatch) doubts(err error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.refused = cmp.Or(g.refused, err)
 	return err
 }
 

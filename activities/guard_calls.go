@@ -73,7 +73,7 @@ func permit(ctx context.Context, call guardCall, describe func() (*system.System
 		r.region, r.account = call.region, s.AWS.Account
 		found, err := tags.read(ctx, r)
 		if err != nil {
-			return err // tried again: while the tags cannot be read nothing is let through
+			return watch.doubts(err) // while the tags cannot be read nothing is let through
 		}
 		if value, there := found[scope.tagKey]; there && value == scope.tagValue {
 			return watch.refuse(what, fmt.Sprintf("%s carries the tag %s=%s, by which system.yaml knows production", r.name, scope.tagKey, scope.tagValue))

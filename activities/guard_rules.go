@@ -109,14 +109,14 @@ func (s drillScope) restored(call guardCall, id *string) string {
 }
 
 func (s drillScope) scaled(call guardCall, in *ecs.UpdateServiceInput) string {
-	plain := ecs.UpdateServiceInput{Cluster: in.Cluster, Service: in.Service, DesiredCount: in.DesiredCount}
+	plain := ecs.UpdateServiceInput{Cluster: in.Cluster, Service: in.Service, DesiredCount: in.DesiredCount, TaskDefinition: in.TaskDefinition}
 	switch {
 	case s.there(call) != "":
 		return s.there(call)
 	case s.cluster == "" || aws.ToString(in.Cluster) != s.cluster || !slices.Contains(s.services, aws.ToString(in.Service)):
 		return fmt.Sprintf("the service %s/%s is none of disaster.ecs", aws.ToString(in.Cluster), aws.ToString(in.Service))
-	case in.DesiredCount == nil || !reflect.DeepEqual(*in, plain):
-		return "a drill changes the number of tasks of a service and nothing else of it"
+	case !reflect.DeepEqual(*in, plain):
+		return "a drill changes the number of tasks and the version of a service, and nothing else of it"
 	}
 	return ""
 }
@@ -144,16 +144,26 @@ func (s drillScope) redirected(in *route53.ChangeResourceRecordSetsInput) string
 	case in.ChangeBatch == nil || len(in.ChangeBatch.Changes) == 0:
 		return "it names no record"
 	}
+	left := map[string]int{} // records made less those taken away, by type and set identifier
 	for _, c := range in.ChangeBatch.Changes {
-		switch {
-		case c.ResourceRecordSet == nil || recordName(aws.ToString(c.ResourceRecordSet.Name)) != rehearsal:
+		if c.ResourceRecordSet == nil || recordName(aws.ToString(c.ResourceRecordSet.Name)) != rehearsal {
 			name := "(none)"
 			if c.ResourceRecordSet != nil {
 				name = aws.ToString(c.ResourceRecordSet.Name)
 			}
 			return fmt.Sprintf("the record %q is not %s, the only one that a drill may change", name, s.rehearsal)
-		case c.Action != route53types.ChangeActionUpsert:
-			return fmt.Sprintf("a drill changes the record %s and neither makes nor deletes one (%s)", s.rehearsal, c.Action)
+		}
+		key := string(c.ResourceRecordSet.Type) + "/" + aws.ToString(c.ResourceRecordSet.SetIdentifier)
+		switch c.Action {
+		case route53types.ChangeActionCreate:
+			left[key]++
+		case route53types.ChangeActionDelete:
+			left[key]--
+		}
+	}
+	for key, n := range left {
+		if n != 0 {
+			return fmt.Sprintf("a drill changes the records of %s and neither makes one nor takes one away (%s)", s.rehearsal, key)
 		}
 	}
 	return ""

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
+	cftypes "github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -198,8 +199,8 @@ func attacks() []attack {
 			_, err := c.ecs.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: s("gzs-infra-dr"), Service: s("gzs-web-dr"), DesiredCount: aws.Int32(1)})
 			return err
 		}},
-		{"another version into the DR service", "and nothing else of it", func(ctx context.Context, c clients) error {
-			_, err := c.ecs.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: s("gzs-infra-dr"), Service: s("gzs-web-dr"), DesiredCount: aws.Int32(1), TaskDefinition: s("gzs-web:1")}, ecsIn(dr))
+		{"another role and network for the DR service", "and nothing else of it", func(ctx context.Context, c clients) error {
+			_, err := c.ecs.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: s("gzs-infra-dr"), Service: s("gzs-web-dr"), DesiredCount: aws.Int32(1), EnableExecuteCommand: aws.Bool(true)}, ecsIn(dr))
 			return err
 		}},
 		{"a task of one's own", offList, func(ctx context.Context, c clients) error {
@@ -238,9 +239,16 @@ func attacks() []attack {
 			_, err := c.route53.ChangeResourceRecordSets(ctx, upsert("Z0OTHER", "drill.gzs.example.go.jp"))
 			return err
 		}},
-		{"delete the rehearsal's record", "neither makes nor deletes", func(ctx context.Context, c clients) error {
+		{"delete the rehearsal's record", "takes one away", func(ctx context.Context, c clients) error {
 			in := upsert("Z0EXAMPLEGZS", "drill.gzs.example.go.jp")
 			in.ChangeBatch.Changes[0].Action = route53types.ChangeActionDelete
+			_, err := c.route53.ChangeResourceRecordSets(ctx, in)
+			return err
+		}},
+		{"delete one record and make the other twice", "takes one away", func(ctx context.Context, c clients) error {
+			in := upsert("Z0EXAMPLEGZS", "drill.gzs.example.go.jp", "drill.gzs.example.go.jp")
+			in.ChangeBatch.Changes[0].Action, in.ChangeBatch.Changes[1].Action = route53types.ChangeActionDelete, route53types.ChangeActionCreate
+			in.ChangeBatch.Changes[1].ResourceRecordSet.SetIdentifier = s("tokyo")
 			_, err := c.route53.ChangeResourceRecordSets(ctx, in)
 			return err
 		}},
@@ -261,7 +269,9 @@ func attacks() []attack {
 			return err
 		}},
 		{"the public's distribution", offList, func(ctx context.Context, c clients) error {
-			_, err := cloudfront.NewFromConfig(c.cfg).CreateInvalidation(ctx, &cloudfront.CreateInvalidationInput{DistributionId: s("E2EXAMPLE1TEJUN"), InvalidationBatch: nil})
+			_, err := cloudfront.NewFromConfig(c.cfg).CreateInvalidation(ctx, &cloudfront.CreateInvalidationInput{DistributionId: s("E2EXAMPLE1TEJUN"), InvalidationBatch: &cftypes.InvalidationBatch{
+				CallerReference: s("x"), Paths: &cftypes.Paths{Quantity: aws.Int32(1), Items: []string{"/*"}},
+			}})
 			return err
 		}},
 		{"code", offList, func(ctx context.Context, c clients) error {
@@ -402,7 +412,10 @@ func TestWhileTheRegisterDoesNotAnswerNothingIsLetThrough(t *testing.T) {
 		return err
 	})
 	require.Error(t, err)
-	requireType(t, errors.Unwrap(err), Unavailable)
+	var typed *temporal.ApplicationError
+	require.ErrorAs(t, err, &typed)
+	require.Equal(t, Unavailable, typed.Type())
+	require.False(t, typed.NonRetryable())
 	require.Empty(t, b.writes())
 }
 

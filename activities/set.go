@@ -123,7 +123,7 @@ func New(d Deps) (Set, error) {
 		Disasters: &Disasters{store: d.Records},
 		Incidents: &Incidents{store: d.Records},
 		Diagnosis: &Diagnosis{services: ecs.NewFromConfig(cfg), alarms: cloudwatch.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg), site: site},
-		Reports:   &Reports{client: objects, records: d.Records, system: d.System},
+		Reports:   &Reports{client: objects, records: d.Records, system: d.System, ui: d.UI},
 
 		Disaster: newDisaster(d, cfg, changes, site),
 	}, nil
@@ -241,6 +241,7 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Diagnosis.CollectIncidentFacts,
 		s.Diagnosis.CheckIncidentRecovery,
 		s.Reports.PutS3IncidentReport,
+		s.Reports.PutS3DisasterReport,
 		s.Disasters.OpenDisaster,
 		s.Disasters.FinishDisaster,
 		s.Disasters.ListEarlierDisasters,

@@ -106,7 +106,7 @@ func TestDevStartsEverythingAndGoesOnAfterAStop(t *testing.T) {
 	require.NoError(t, err, "the operated system's own database answers")
 	require.NoError(t, conn.Close(t.Context()))
 	assert.FileExists(t, filepath.Join(first.Sandbox, "log.jsonl"))
-	assert.Contains(t, first.screen.String(), "create 5", "the schedules are applied")
+	assert.Contains(t, first.screen.String(), "create 7", "the schedules are applied")
 
 	second := devOptions{State: state, System: exampleSystem}
 	err = runDev(t.Context(), surroundings{out: io.Discard, env: environment{}, cacheDir: os.UserCacheDir}, second)
@@ -124,7 +124,7 @@ func TestDevStartsEverythingAndGoesOnAfterAStop(t *testing.T) {
 	require.Error(t, err, "nothing is left running")
 
 	again := startDev(t, state, cache)
-	assert.Contains(t, again.screen.String(), "5 as described", "Temporal has kept the schedules")
+	assert.Contains(t, again.screen.String(), "7 as described", "Temporal has kept the schedules")
 	store, err = records.Open(t.Context(), again.Postgres)
 	require.NoError(t, err)
 	defer store.Close()

@@ -158,13 +158,17 @@ func (r Report) measure() []measured {
 func (m measured) waits() []interval {
 	var all []interval
 	for _, h := range m.Human {
-		to := m.Time.to
-		if h.To != nil {
-			to = cut(*h.To)
-		}
-		all = append(all, interval{cut(h.From), to})
+		all = append(all, m.interval(h))
 	}
 	return clip(all, m.Time)
+}
+
+// interval is a wait's; one that nobody ended lasts until the step's end.
+func (m measured) interval(h Span) interval {
+	if h.To == nil {
+		return interval{cut(h.From), m.Time.to}
+	}
+	return interval{cut(h.From), cut(*h.To)}
 }
 
 func (r Report) waits() (all []interval) {
@@ -191,6 +195,15 @@ func (r Report) totals() totals {
 
 // interval is a time from one whole second to another.
 type interval struct{ from, to time.Time }
+
+// Begin and End are for the template.
+func (i interval) Begin() time.Time { return i.from }
+
+// End is where it ends.
+func (i interval) End() time.Time { return i.to }
+
+// Length is how long it is.
+func (i interval) Length() time.Duration { return i.length() }
 
 func (i interval) length() time.Duration { return max(i.to.Sub(i.from), 0) }
 

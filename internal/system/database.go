@@ -105,17 +105,29 @@ func (r *report) validateRepairs(v Repairs) {
 	r.Form("repairs.prefix", v.Prefix, keyPrefixForm, "a prefix such as repairs/")
 }
 
-func (r *report) validateDatabase(s *System, rdsWords string) {
+// clusterPrefix checks the beginning of the names of clusters and snapshots.
+func (r *report) clusterPrefix(path, prefix string) {
+	if r.Form(path, prefix, rdsForm, rdsWords) && len(prefix) > 30 {
+		r.Add(path, "is longer than 30 characters: the rest of the name would not fit")
+	}
+}
+
+// instance checks what a restored cluster's instance is.
+func (r *report) instance(at, class string, least, most float64) {
+	if r.Need(at+".instanceClass", class) && !strings.HasPrefix(class, "db.") {
+		r.Add(at+".instanceClass", "%q: want a class such as db.serverless or db.r6g.large", class)
+	}
+	if class == "db.serverless" && (least < 0.5 || most < least) {
+		r.Add(at, "db.serverless needs minCapacity of at least 0.5 and maxCapacity not below it")
+	}
+}
+
+func (r *report) validateDatabase(s *System) {
 	r.validateRepairs(s.Repairs)
 	r.validateLoads(s.Loads)
-	short := func(path, prefix string) {
-		if r.Form(path, prefix, rdsForm, rdsWords) && len(prefix) > 30 {
-			r.Add(path, "is longer than 30 characters: the rest of the name would not fit")
-		}
-	}
 	if b := s.Database.Backup; r.Has("database.backup") {
 		const at = "database.backup"
-		short(at+".prefix", b.Prefix)
+		r.clusterPrefix(at+".prefix", b.Prefix)
 		r.Number(at+".keepAtLeast", b.KeepAtLeast, 1, 100)
 		r.span(at+".maxAge", b.MaxAge, time.Hour, 31*24*time.Hour)
 		r.Refers(at+".alarmList", b.AlarmList, "mail list", strictyaml.NamesOf(s.Mail.Lists, func(l List) string { return l.Name }))
@@ -125,12 +137,7 @@ func (r *report) validateDatabase(s *System, rdsWords string) {
 	}
 	if v := s.Database.Restore; r.Has("database.restore") {
 		const at = "database.restore"
-		short(at+".prefix", v.Prefix)
-		if r.Need(at+".instanceClass", v.InstanceClass) && !strings.HasPrefix(v.InstanceClass, "db.") {
-			r.Add(at+".instanceClass", "%q: want a class such as db.serverless or db.r6g.large", v.InstanceClass)
-		}
-		if v.InstanceClass == "db.serverless" && (v.MinCapacity < 0.5 || v.MaxCapacity < v.MinCapacity) {
-			r.Add(at, "db.serverless needs minCapacity of at least 0.5 and maxCapacity not below it")
-		}
+		r.clusterPrefix(at+".prefix", v.Prefix)
+		r.instance(at, v.InstanceClass, v.MinCapacity, v.MaxCapacity)
 	}
 }

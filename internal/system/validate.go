@@ -34,6 +34,7 @@ func (r *report) validate(s *System) {
 	known := runbooks()
 	r.validateGates(s, known)
 	r.validateIncidents(s)
+	r.validateDisaster(s)
 	r.validateSchedules(s, known)
 }
 

@@ -29,6 +29,9 @@ var (
 	alarmForm        = regexp.MustCompile(`^[^\x00-\x1f\x7f]{1,255}$`)
 )
 
+// rdsWords says what rdsForm takes.
+const rdsWords = "letters, digits and single hyphens, starting with a letter, ending without a hyphen"
+
 func (r *report) validateAWS(a AWS) {
 	r.Form("aws.account", a.Account, accountForm, "the 12 digits of the account, in quotes")
 	region := r.Form("aws.region", a.Region, regionForm, "a region such as ap-northeast-1")
@@ -39,24 +42,8 @@ func (r *report) validateAWS(a AWS) {
 }
 
 func (r *report) validateSite(s *System) {
-	if r.Need("site.url", s.Site.URL) {
-		u, err := url.Parse(s.Site.URL)
-		switch {
-		case err != nil:
-			r.Add("site.url", "is not a URL: %v", err)
-		case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
-			r.Add("site.url", "%q: want an absolute address such as https://www.example.go.jp/", s.Site.URL)
-		case u.User != nil:
-			r.Add("site.url", "holds a user name or a password: remove it, as this file holds no secrets")
-		case u.RawQuery != "" || u.Fragment != "":
-			r.Add("site.url", "has a query or a fragment: remove it, paths are listed under site.paths")
-		}
-	}
-	r.Some("site.paths", len(s.Site.Paths), "name at least one path that is up when the site is, such as /")
-	for i, p := range s.Site.Paths {
-		r.Form(strictyaml.Index("site.paths", i), p, pathForm, "a path that starts with /")
-	}
-	strictyaml.Unique(r.Report, "site.paths", s.Site.Paths, "path", func(p string) (string, string) { return p, "" })
+	r.url("site.url", s.Site.URL, "paths are listed under site.paths")
+	r.paths("site.paths", s.Site.Paths)
 
 	for i, v := range s.Site.Vantages {
 		r.validateVantage(strictyaml.Index("site.vantages", i), v, s.WAF.OperatorIPs)
@@ -69,18 +56,64 @@ func (r *report) validateSite(s *System) {
 	}
 }
 
+// url reports what is not the plain absolute address of a site, and says whether it is.
+func (r *report) url(path, address, paths string) bool {
+	if !r.Need(path, address) {
+		return false
+	}
+	u, err := url.Parse(address)
+	switch {
+	case err != nil:
+		r.Add(path, "is not a URL: %v", err)
+	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
+		r.Add(path, "%q: want an absolute address such as https://www.example.go.jp/", address)
+	case u.User != nil:
+		r.Add(path, "holds a user name or a password: remove it, as this file holds no secrets")
+	case u.RawQuery != "" || u.Fragment != "":
+		r.Add(path, "has a query or a fragment: remove it, %s", paths)
+	default:
+		return true
+	}
+	return false
+}
+
+// paths checks the paths of a site that is up.
+func (r *report) paths(at string, paths []string) {
+	r.Some(at, len(paths), "name at least one path that is up when the site is, such as /")
+	for i, p := range paths {
+		r.Form(strictyaml.Index(at, i), p, pathForm, "a path that starts with /")
+	}
+	strictyaml.Unique(r.Report, at, paths, "path", func(p string) (string, string) { return p, "" })
+}
+
+// headerName reports what HTTP does not take for the name of a header.
+func (r *report) headerName(path, name string) {
+	if !httpguts.ValidHeaderFieldName(name) {
+		r.Add(path, "%q is not a name of an HTTP header", name)
+	}
+}
+
+// header reports a header that cannot be sent, and says whether its value can.
+func (r *report) header(path, name, value string) bool {
+	r.headerName(path, name)
+	if !httpguts.ValidHeaderFieldValue(value) {
+		r.Add(path, "holds a line break or another control character: remove it")
+		return false
+	}
+	return true
+}
+
+func (r *report) headers(path string, headers map[string]string) {
+	for name, value := range headers {
+		r.header(path+"."+name, name, value)
+	}
+}
+
 func (r *report) validateVantage(path string, v Vantage, operators []netip.Prefix) {
 	r.Form(path+".name", v.Name, idForm, "a name of small letters, digits and hyphens")
 	for header, value := range v.Headers {
 		at := path + ".headers." + header
-		if !httpguts.ValidHeaderFieldName(header) {
-			r.Add(at, "%q is not a name of an HTTP header", header)
-		}
-		if !httpguts.ValidHeaderFieldValue(value) {
-			r.Add(at, "holds a line break or another control character: remove it")
-			continue
-		}
-		if !strings.EqualFold(header, "X-Forwarded-For") {
+		if !r.header(at, header, value) || !strings.EqualFold(header, "X-Forwarded-For") {
 			continue
 		}
 		addr, err := netip.ParseAddr(value)
@@ -154,14 +187,13 @@ func (r *report) validateBack(s *System) {
 	strictyaml.Unique(r.Report, "ecs.services", s.ECS.Services, "ECS service", func(v Service) (string, string) { return v.Service, "service" })
 	strictyaml.Unique(r.Report, "ecs.services", s.ECS.Services, "path", func(v Service) (string, string) { return v.Path, "path" })
 
-	const rdsWords = "letters, digits and single hyphens, starting with a letter, ending without a hyphen"
 	if r.Form("database.cluster", s.Database.Cluster, rdsForm, rdsWords) && len(s.Database.Cluster) > 63 {
 		r.Add("database.cluster", "is longer than the 63 characters that RDS takes")
 	}
 	if r.Form("database.snapshotPrefix", s.Database.SnapshotPrefix, rdsForm, rdsWords) && len(s.Database.SnapshotPrefix) > 40 {
 		r.Add("database.snapshotPrefix", "is longer than 40 characters: the rest of the snapshot's name would not fit")
 	}
-	r.validateDatabase(s, rdsWords)
+	r.validateDatabase(s)
 
 	for i, a := range s.Alarms {
 		r.Form(strictyaml.Index("alarms", i), a, alarmForm, "the name of a CloudWatch alarm, at most 255 characters on one line")

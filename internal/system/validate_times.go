@@ -101,6 +101,7 @@ func (r *report) validateSchedules(s *System, known []string) {
 		if v.Note != "" {
 			r.Line(at+".note", v.Note)
 		}
+		r.validateDrillSchedule(at, v)
 	}
 	strictyaml.Unique(r.Report, "schedules", s.Schedules, "id", func(v Schedule) (string, string) { return v.ID, "id" })
 }
