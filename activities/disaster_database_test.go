@@ -24,6 +24,7 @@ func drillCluster(b *bench) DisasterCluster {
 }
 
 func TestNewestGoodCopyIsFound(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	_, err := try(b, b.set.DisasterDatabase.ReadDisasterData, DisasterDataQuery{system.DisasterDrill})
 	requireType(t, err, Refused)
@@ -43,6 +44,7 @@ func TestDRClusterIsMadeOnceAndTakenAway(t *testing.T) {
 		"": "", sandbox.FaultExecutedThenTimeout: Unavailable, sandbox.FaultLostRequest: Unavailable, sandbox.Fault500: Unavailable, sandbox.FaultThrottle: Throttled,
 	} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			b := newBench(t)
 			b.copied(time.Hour)
 			before := contentOf(b)
@@ -92,6 +94,7 @@ func TestDRClusterIsMadeOnceAndTakenAway(t *testing.T) {
 }
 
 func TestOnlyClustersOfItsOwnAreMadeAndDeleted(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	b.copied(time.Hour)
 	data := must(b, b.set.DisasterDatabase.ReadDisasterData, DisasterDataQuery{system.DisasterDrill})
@@ -119,6 +122,7 @@ func withGlobalCluster(s *system.System) {
 func TestGlobalClusterIsSwitchedOverAndBack(t *testing.T) {
 	for _, kind := range []string{"", sandbox.FaultExecutedThenTimeout, sandbox.FaultLostRequest} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			b := newBench(t, withGlobalCluster)
 			require.NoError(t, b.box.SetTimeScale(0.001))
 			before := contentOf(b)
@@ -149,6 +153,7 @@ func TestGlobalClusterIsSwitchedOverAndBack(t *testing.T) {
 }
 
 func TestLostWriterIsReplacedOnlyWhenLossIsAllowed(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, withGlobalCluster)
 	require.NoError(t, b.box.LoseRegion(b.system.AWS.Region))
 	to := GlobalMove{b.operation, b.system.AWS.DRRegion}
@@ -167,6 +172,7 @@ func TestLostWriterIsReplacedOnlyWhenLossIsAllowed(t *testing.T) {
 }
 
 func TestGlobalClusterThatDoesNotMoveIsUnfit(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, withGlobalCluster)
 	_, err := try(b, b.set.DisasterDatabase.AwaitGlobalCluster, GlobalRef{b.system.AWS.DRRegion})
 	requireType(t, err, Unfit)

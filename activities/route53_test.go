@@ -36,6 +36,7 @@ func contentOf(b *bench) map[string]string {
 func TestNameIsRedirectedAndBroughtBackByteForByte(t *testing.T) {
 	for kind, change := range map[string]func(*system.System){system.RedirectWeighted: func(*system.System) {}, system.RedirectFailover: withFailover} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			b := newBench(t, change)
 			before := contentOf(b)
 			planned := must(b, b.set.Route53.PlanRoute53Redirect, redirectOf(b))
@@ -65,6 +66,7 @@ func TestRedirectHappensOnceWhateverGoesWrong(t *testing.T) {
 		sandbox.FaultExecutedThenTimeout: Unavailable, sandbox.FaultLostRequest: Unavailable, sandbox.Fault500: Unavailable, sandbox.FaultThrottle: Throttled, sandbox.FaultDenied: Denied,
 	} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			b := newBench(t)
 			planned := must(b, b.set.Route53.PlanRoute53Redirect, redirectOf(b))
 			b.fault("route 53", "ChangeResourceRecordSets", kind)
@@ -87,6 +89,7 @@ func TestRedirectHappensOnceWhateverGoesWrong(t *testing.T) {
 }
 
 func TestRedirectThatNeverHappenedIsHarmlessToTakeBack(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	planned := must(b, b.set.Route53.PlanRoute53Redirect, redirectOf(b))
 	done := must(b, b.set.Route53.RevertRoute53Redirect, b.redirect(planned))
@@ -114,6 +117,7 @@ func (b *bench) rewrite(change func(*types.ResourceRecordSet)) {
 }
 
 func TestRedirectOverwritesNobody(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	planned := must(b, b.set.Route53.PlanRoute53Redirect, redirectOf(b))
 	b.rewrite(func(r *types.ResourceRecordSet) { r.TTL = aws.Int64(77) })
@@ -135,6 +139,7 @@ func TestRedirectOverwritesNobody(t *testing.T) {
 }
 
 func TestRecordsThatAreNotAsDescribedAreRefused(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	_, err := try(b, b.set.Route53.PlanRoute53Redirect, Redirect{"elsewhere.example.go.jp"})
 	requireType(t, err, InvalidInput)
