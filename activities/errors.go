@@ -104,6 +104,8 @@ var codes = map[string]string{
 	"SignatureDoesNotMatch":       Denied,
 	"AccountSuspendedException":   Denied,
 
+	guardCode: Refused,
+
 	"NotFound":                           NotFound,
 	"NotFoundException":                  NotFound,
 	"NoSuchDistribution":                 NotFound,
@@ -159,6 +161,7 @@ var codes = map[string]string{
 	"WAFOptimisticLockException":          Conflict,
 	"DBClusterSnapshotAlreadyExistsFault": Conflict,
 	"InvalidDBClusterStateFault":          Conflict,
+	"InvalidGlobalClusterStateFault":      Conflict,
 	"InvalidDBClusterSnapshotStateFault":  Conflict,
 	"DBClusterAlreadyExistsFault":         Conflict,
 	"DBInstanceAlreadyExists":             Conflict,

@@ -15,7 +15,7 @@ var mailFiles embed.FS
 
 // MailKeys are the keys of Mail.Data that templates know. All values are text, times already in words.
 var MailKeys = []string{
-	"title", "reason", "start", "end", "services", "runId", "runbook", "gate", "plan", "until", "requester", "step", "error", "uiUrl", "detail",
+	"title", "reason", "start", "end", "services", "runId", "runbook", "gate", "plan", "until", "requester", "step", "error", "uiUrl", "detail", "mode",
 }
 
 // mailNeeds lists, for each template, the keys without which its message would make no sense.
@@ -49,6 +49,12 @@ var mailNeeds = map[string][]string{
 	"incident-fix":          {"title", "step", "error", "runId"},
 	"incident-closed":       {"title", "end", "detail", "runId"},
 	"incident-withdrawn":    {"title", "error", "runId"},
+	"disaster-declared":     {"title", "mode", "runId"},
+	"disaster-at-risk":      {"title", "mode", "step", "until", "runId"},
+	"disaster-doubt":        {"title", "mode", "error", "runId"},
+	"disaster-redirected":   {"title", "mode", "runId"},
+	"disaster-returned":     {"title", "mode", "runId"},
+	"disaster-report":       {"title", "mode", "detail", "runId"},
 }
 
 // mailTemplate is a message's subject and body.

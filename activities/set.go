@@ -73,6 +73,7 @@ type Set struct {
 	Releases
 
 	Incidents *Incidents
+	Disasters *Disasters
 	Diagnosis *Diagnosis
 	Reports   *Reports
 
@@ -85,7 +86,7 @@ func New(d Deps) (Set, error) {
 	if d.System == nil || d.Calendar == nil || d.Records == nil {
 		return Set{}, errors.New("activities: System, Calendar and Records must all be given")
 	}
-	cfg := withoutRetries(d.Config)
+	cfg := guarded(withoutRetries(d.Config), d.System)
 	changes := changer{records: d.Records, wait: readBackWait}
 	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil })
 	data := &Operated{database: d.Operated, client: rds.NewFromConfig(cfg), records: d.Records}
@@ -120,9 +121,10 @@ func New(d Deps) (Set, error) {
 
 		Releases: newReleases(d, cfg, changes, objects),
 
+		Disasters: &Disasters{store: d.Records},
 		Incidents: &Incidents{store: d.Records},
 		Diagnosis: &Diagnosis{services: ecs.NewFromConfig(cfg), alarms: cloudwatch.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg), site: site},
-		Reports:   &Reports{client: objects, records: d.Records, system: d.System},
+		Reports:   &Reports{client: objects, records: d.Records, system: d.System, ui: d.UI},
 
 		Disaster:  newDisaster(d, cfg, changes, site),
 		Readiness: newReadiness(d, cfg, newDisaster(d, cfg, changes, site), objects),
@@ -242,6 +244,10 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Diagnosis.CollectIncidentFacts,
 		s.Diagnosis.CheckIncidentRecovery,
 		s.Reports.PutS3IncidentReport,
+		s.Reports.PutS3DisasterReport,
+		s.Disasters.OpenDisaster,
+		s.Disasters.FinishDisaster,
+		s.Disasters.ListEarlierDisasters,
 	} {
 		r.RegisterActivity(activity)
 	}

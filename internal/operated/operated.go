@@ -53,6 +53,9 @@ func (d *Database) Pool(ctx context.Context) (*pgxpool.Pool, error) {
 	if d == nil {
 		return nil, ErrNotGiven
 	}
+	if err := allowed(ctx); err != nil {
+		return nil, err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.pool == nil {
@@ -72,6 +75,9 @@ func (d *Database) Pool(ctx context.Context) (*pgxpool.Pool, error) {
 func (d *Database) At(ctx context.Context, host string, port int32) (*pgxpool.Pool, error) {
 	if d == nil {
 		return nil, ErrNotGiven
+	}
+	if err := allowed(ctx); err != nil {
+		return nil, err
 	}
 	u, err := url.Parse(d.dsn)
 	if err != nil {

@@ -72,6 +72,8 @@ func (o Options) worker() worker.Options {
 		DeadlockDetectionTimeout:   stuckAfter,
 		WorkflowTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 		ActivityTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
-		Interceptors:               []interceptor.WorkerInterceptor{&activities.HeartbeatInterceptor{}, activities.NewEvidenceInterceptor(o.Records)},
+		Interceptors: []interceptor.WorkerInterceptor{
+			&activities.HeartbeatInterceptor{}, activities.NewEvidenceInterceptor(o.Records), activities.NewGuardInterceptor(o.Records),
+		},
 	}
 }

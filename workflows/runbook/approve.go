@@ -26,6 +26,8 @@ type Gate struct {
 	Plan       func(workflow.Context) ([]plan.Change, error) // computes the plan anew
 	// Wake closes the gate unanswered once it is true, as its deadline does; nil for never.
 	Wake func() bool
+	// Among narrows down who may pass: only these, each in their turn. Empty for everybody with the gate's role.
+	Among []Successor
 }
 
 // Planned computes the plan for the first time and shows it.
@@ -78,7 +80,7 @@ func (r *Run) CanPass(ctx workflow.Context, g Gate, without ...string) error {
 		return End(ErrRefused, "the gate %q of %s does not say when the approval of a change is late that was made before: set lateAfter in system.yaml", g.Name, r.spec.Name)
 	}
 	barred := append(r.barred(g), without...)
-	free := slices.DeleteFunc(slices.Clone(terms.Eligible), func(id string) bool { return slices.Contains(barred, id) })
+	free := slices.DeleteFunc(slices.Clone(g.listed(terms.Eligible)), func(id string) bool { return slices.Contains(barred, id) })
 	if len(free) < terms.Quorum {
 		slices.Sort(barred)
 		return End(ErrRefused, "the gate %q needs %d approval(s) by people with the role %s, and only %v can give one: %v requested or operate this change. Let somebody else request or operate it, or add an approver to system.yaml",
@@ -99,10 +101,10 @@ func (r *Run) Approve(ctx workflow.Context, g Gate) error {
 	}
 	q := r.opens(ctx, g, terms, "the run ends: expired")
 	q.wake = g.Wake
-	r.say(ctx, AwaitingApproval, g.Asks)
-	r.Record(ctx, "gate-opened", g.Name, q.waitingFor())
 	mail := r.gateMail(q, q.until)
-	var alarms []alarm
+	alarms := r.among(ctx, g, q, terms, mail)
+	r.say(ctx, AwaitingApproval, q.why)
+	r.Record(ctx, "gate-opened", g.Name, q.waitingFor())
 	for i, at := range terms.Reminders {
 		alarms = append(alarms, alarm{at, mail("approval-reminder", terms.NotifyList, i+1)})
 	}

@@ -32,6 +32,7 @@ func (s Status) Markdown() string {
 	}
 	b.WriteString("\n")
 	s.clocks(&b)
+	s.budgets(&b)
 	if w := s.WaitingFor; w != nil {
 		fmt.Fprintf(&b, "\n**Waiting for %s** (%s) until %s, then: %s\n\n", strings.Join(w.Answers, " / "), w.Gate, JST(w.Until), w.Then)
 		if w.Kind == "approval" {

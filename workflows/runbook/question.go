@@ -202,7 +202,9 @@ func (r *Run) ask(ctx workflow.Context, q *question, alarms ...alarm) (*Answered
 	r.asking = q
 	r.status.WaitingFor = q.waitingFor()
 	r.show(ctx)
+	since := workflow.Now(ctx)
 	defer func() {
+		r.waited(ctx, q, since)
 		q.closed = true
 		if r.asking == q {
 			r.asking = nil

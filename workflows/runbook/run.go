@@ -60,6 +60,8 @@ type Run struct {
 	reasons    []string            // why the run is being given up, for the way back
 	change     *changeLine         // the record of the change that the run makes; nil if it makes none
 	kept       []string            // steps whose effects stay, see Keep
+	waits      []Wait              // for people, by now
+	pages      int                 // times that people were told again about a held step
 }
 
 // Subject is who and what the run is about; it is known once the input has been resolved.

@@ -24,26 +24,27 @@ const (
 
 // Status is the answer to the query "status": all that one looks at in the night.
 type Status struct {
-	ID         string      `json:"id"`    // workflow ID
-	RunID      string      `json:"runId"` //
-	Runbook    string      `json:"runbook"`
-	Row        int         `json:"row"`
-	Title      string      `json:"title"`
-	Requester  string      `json:"requester"`
-	Parent     string      `json:"parent"`           // workflow ID of the run that has started this one; "" if a person or a schedule did
-	About      []Fact      `json:"about"`            // what the run is about, in words
-	Clocks     []ClockLine `json:"clocks,omitempty"` // of service levels
-	State      State       `json:"state"`
-	Says       string      `json:"says"` // the state in one line of words
-	WaitingFor *WaitingFor `json:"waitingFor"`
-	Steps      []Step      `json:"steps"`
-	Children   []ChildLine `json:"children"` // runs that this one has started
-	Plan       *plan.Plan  `json:"plan"`
-	Approvals  []Answered  `json:"approvals"` // every decision in the order of history, refused ones too
-	Holds      []Hold      `json:"holds"`     // resources that this run holds
-	Evidence   Evidence    `json:"evidence"`
-	StartedAt  time.Time   `json:"startedAt"`
-	EndedAt    *time.Time  `json:"endedAt"`
+	ID         string       `json:"id"`    // workflow ID
+	RunID      string       `json:"runId"` //
+	Runbook    string       `json:"runbook"`
+	Row        int          `json:"row"`
+	Title      string       `json:"title"`
+	Requester  string       `json:"requester"`
+	Parent     string       `json:"parent"`            // workflow ID of the run that has started this one; "" if a person or a schedule did
+	About      []Fact       `json:"about"`             // what the run is about, in words
+	Clocks     []ClockLine  `json:"clocks,omitempty"`  // of service levels
+	Budgets    []BudgetLine `json:"budgets,omitempty"` // of parts of the run
+	State      State        `json:"state"`
+	Says       string       `json:"says"` // the state in one line of words
+	WaitingFor *WaitingFor  `json:"waitingFor"`
+	Steps      []Step       `json:"steps"`
+	Children   []ChildLine  `json:"children"` // runs that this one has started
+	Plan       *plan.Plan   `json:"plan"`
+	Approvals  []Answered   `json:"approvals"` // every decision in the order of history, refused ones too
+	Holds      []Hold       `json:"holds"`     // resources that this run holds
+	Evidence   Evidence     `json:"evidence"`
+	StartedAt  time.Time    `json:"startedAt"`
+	EndedAt    *time.Time   `json:"endedAt"`
 
 	operation string
 	planText  string // the plan as Markdown, made once

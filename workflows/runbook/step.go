@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -24,6 +25,11 @@ type StepSpec struct {
 	Lasts string
 	// SkipIf says under which condition a person may skip the step when it is held; "" means never.
 	SkipIf string
+	// Onward: there is no way back from here by itself, so rollback is not among the answers when the step is held.
+	Onward bool
+	// InsistUntil is how long people are told again about the held step, instead of a rollback when nobody has answered once. The
+	// zero time is for a rollback.
+	InsistUntil time.Time
 }
 
 // Declare lists the steps that are going to come, so that the checklist shows them from the start.
@@ -40,7 +46,11 @@ func (r *Run) Step(ctx workflow.Context, s StepSpec) error {
 	if s.Undo != nil {
 		r.OnReturn(StepSpec{Name: "undo-" + s.Name, Title: s.UndoTitle, Do: s.Undo, SkipIf: "somebody has put it back by hand"})
 	}
-	return r.perform(ctx, s, Running, []string{Retry, Skip, Rollback})
+	answers := []string{Retry, Skip, Rollback}
+	if s.Onward {
+		answers = answers[:2]
+	}
+	return r.perform(ctx, s, Running, answers)
 }
 
 // perform runs a step until it is done, skipped or given up.
@@ -79,6 +89,10 @@ func (r *Run) perform(ctx workflow.Context, s StepSpec, state State, answers []s
 			return End(ErrRolledBack, "the step %q failed: %s", s.Name, line.Error)
 		}
 		answer, err := r.hold(ctx, s, state, line.Error, answers)
+		for err == nil && answer == "" && workflow.Now(ctx).Before(s.InsistUntil) {
+			r.pages++
+			answer, err = r.hold(ctx, s, state, line.Error, answers)
+		}
 		line = r.line(s)
 		if err != nil {
 			line.State = StepFailed
@@ -115,6 +129,9 @@ func (r *Run) hold(ctx workflow.Context, s StepSpec, during State, problem strin
 	if !slices.Contains(answers, Rollback) {
 		q.then = "the page is repeated; after " + fmt.Sprint(mostPages) + " pages the run ends and says what is not put back"
 	}
+	if until := s.InsistUntil; workflow.Now(ctx).Before(until) {
+		q.then = "people are told again, until " + JST(until) + "; nothing is put back by itself"
+	}
 	for _, name := range answers {
 		if name == Skip && s.SkipIf == "" {
 			continue
@@ -124,7 +141,7 @@ func (r *Run) hold(ctx workflow.Context, s StepSpec, during State, problem strin
 	r.line(s).State = StepHeld
 	r.say(ctx, Held, "held at: "+s.Title)
 	r.Record(ctx, "held", s.Name, map[string]any{"problem": problem, "answers": q.taken(), "until": q.until})
-	template, n := "step-held", len(r.status.Approvals)+r.line(s).Attempts
+	template, n := "step-held", len(r.status.Approvals)+r.line(s).Attempts+r.pages
 	if during == Undoing {
 		template = "undo-failed"
 	}

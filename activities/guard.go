@@ -1,0 +1,216 @@
+package activities
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/workflow"
+
+	"tejun/internal/operated"
+	"tejun/internal/records"
+)
+
+// The runbooks that are guarded, by the names of their workflow types.
+const (
+	disasterRunbook  = "DisasterRecovery"
+	readinessRunbook = "DisasterReadiness"
+)
+
+// modeStore is what the guard needs of the database.
+type modeStore interface {
+	// DisasterModeOfRun is what the runs of a workflow ID were opened as: a drill if one of them was. ErrNotFound: none was.
+	DisasterModeOfRun(ctx context.Context, workflowID string) (string, error)
+}
+
+// GuardInterceptor keeps drills away from production, and readiness checks away from everything. It reads from Temporal's own
+// task which runbook an activity works for, and from the register of disasters whether the run is a drill; nothing that the
+// workflow says counts. What is not registered as a real disaster is a drill. The clients of New then refuse whatever the rules
+// of a drill do not name (guard_rules.go), and the operated system's database takes no connection.
+//
+// An activity of which one call was refused fails, whatever it makes of the refusal. A guarded workflow starts, cancels and signals
+// no other one, which might not be guarded.
+type GuardInterceptor struct {
+	interceptor.WorkerInterceptorBase
+	store modeStore
+}
+
+// NewGuardInterceptor makes the interceptor; it goes into worker.Options.Interceptors, last, so that evidence has what it refuses.
+func NewGuardInterceptor(store *records.Store) *GuardInterceptor {
+	return &GuardInterceptor{store: store}
+}
+
+// InterceptActivity puts the guard around the activity.
+func (g *GuardInterceptor) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+	return &guardedActivity{ActivityInboundInterceptorBase: interceptor.ActivityInboundInterceptorBase{Next: next}, store: g.store}
+}
+
+type guardedActivity struct {
+	interceptor.ActivityInboundInterceptorBase
+	store modeStore
+}
+
+// ExecuteActivity runs the activity under guard if its runbook is guarded.
+func (g *guardedActivity) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
+	info := activity.GetInfo(ctx)
+	if info.WorkflowType == nil || info.WorkflowType.Name != disasterRunbook && info.WorkflowType.Name != readinessRunbook {
+		return g.Next.ExecuteActivity(ctx, in)
+	}
+	watch := &guardWatch{runbook: info.WorkflowType.Name, workflowID: info.WorkflowExecution.ID, store: g.store}
+	ctx = operated.Guarded(context.WithValue(ctx, guardKey{}, watch), watch.statement)
+	out, err := g.Next.ExecuteActivity(ctx, in)
+	if refused := watch.refusal(); refused != nil {
+		return nil, refused
+	}
+	return out, err
+}
+
+type guardKey struct{}
+
+// guardWatch is the guard of one attempt. It is safe for concurrent use.
+type guardWatch struct {
+	runbook, workflowID string
+	store               modeStore
+
+	mu      sync.Mutex
+	mode    string // once it is known
+	refused error  // the first refusal, or why the guard could not judge
+}
+
+// drills tells whether the rules of a drill apply. The register is asked once, at the first call that needs it; while it does not
+// answer, nothing is let through.
+func (g *guardWatch) drills(ctx context.Context) (bool, error) {
+	if g.runbook == readinessRunbook {
+		return true, nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.mode == "" {
+		mode, err := g.store.DisasterModeOfRun(ctx, g.workflowID)
+		if errors.Is(err, records.ErrNotFound) {
+			mode, err = records.ModeDrill, nil
+		}
+		if err != nil {
+			err = recordsError(err, "look whether "+g.workflowID+" is a drill")
+			g.refused = cmp.Or(g.refused, err)
+			return true, err
+		}
+		g.mode = mode
+	}
+	return g.mode != records.ModeReal, nil
+}
+
+// refuse notes a refusal and returns it.
+func (g *guardWatch) refuse(what, why string) error {
+	err := &guardError{words: fmt.Sprintf("%s was refused by the guard of drills and did not leave the worker: %s", what, why)}
+	if g.runbook == readinessRunbook {
+		err.words = fmt.Sprintf("%s was refused and did not leave the worker: a check of readiness changes nothing", what)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.refused = cmp.Or(g.refused, fail(Refused, "%s", err.words))
+	return err
+}
+
+// doubts fails the attempt, which is then made again: what the guard needs to know could not be read.
+func (g *guardWatch) doubts(err error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.refused = cmp.Or(g.refused, err)
+	return err
+}
+
+func (g *guardWatch) refusal() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.refused
+}
+
+// statement refuses connections to the operated system's database.
+func (g *guardWatch) statement(ctx context.Context) error {
+	drills, err := g.drills(ctx)
+	if err != nil || !drills {
+		return err
+	}
+	return g.refuse("a connection to the operated system's database", "a drill neither reads nor changes its data")
+}
+
+// guardError is what the clients answer for a call that the guard has refused, in the form of AWS's own errors.
+type guardError struct{ words string }
+
+// guardCode is the error's code; the table of errors.go knows it.
+const guardCode = "RefusedByGuard"
+
+func (e *guardError) Error() string        { return e.words }
+func (e *guardError) ErrorCode() string    { return guardCode }
+func (e *guardError) ErrorMessage() string { return e.words }
+
+// InterceptWorkflow keeps guarded workflows from acting through other ones.
+func (g *GuardInterceptor) InterceptWorkflow(ctx workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
+	name := workflow.GetInfo(ctx).WorkflowType.Name
+	if name != disasterRunbook && name != readinessRunbook {
+		return next
+	}
+	return &guardedWorkflow{interceptor.WorkflowInboundInterceptorBase{Next: next}}
+}
+
+type guardedWorkflow struct {
+	interceptor.WorkflowInboundInterceptorBase
+}
+
+// Init puts the guard around what the workflow asks for.
+func (g *guardedWorkflow) Init(next interceptor.WorkflowOutboundInterceptor) error {
+	return g.Next.Init(&guardedCommands{interceptor.WorkflowOutboundInterceptorBase{Next: next}})
+}
+
+type guardedCommands struct {
+	interceptor.WorkflowOutboundInterceptorBase
+}
+
+func noOther(ctx workflow.Context, what, id string) error {
+	return fail(Refused, "%s %s was refused: a run of %s acts by its own activities alone, which are guarded", what, id, workflow.GetInfo(ctx).WorkflowType.Name)
+}
+
+// ExecuteChildWorkflow is refused.
+func (*guardedCommands) ExecuteChildWorkflow(ctx workflow.Context, childWorkflowType string, _ ...any) workflow.ChildWorkflowFuture {
+	refused, settle := workflow.NewFuture(ctx)
+	settle.SetError(noOther(ctx, "starting the runbook", childWorkflowType))
+	return refusedChild{refused}
+}
+
+type refusedChild struct{ workflow.Future }
+
+func (f refusedChild) GetChildWorkflowExecution() workflow.Future { return f.Future }
+
+func (f refusedChild) SignalChildWorkflow(workflow.Context, string, any) workflow.Future {
+	return f.Future
+}
+
+// RequestCancelExternalWorkflow is refused.
+func (*guardedCommands) RequestCancelExternalWorkflow(ctx workflow.Context, workflowID, _ string) workflow.Future {
+	refused, settle := workflow.NewFuture(ctx)
+	settle.SetError(noOther(ctx, "cancelling the run", workflowID))
+	return refused
+}
+
+// SignalExternalWorkflow is refused.
+func (*guardedCommands) SignalExternalWorkflow(ctx workflow.Context, workflowID, _, _ string, _ any) workflow.Future {
+	refused, settle := workflow.NewFuture(ctx)
+	settle.SetError(noOther(ctx, "signalling the run", workflowID))
+	return refused
+}
+
+// isRead tells whether an operation only looks.
+func isRead(operation string) bool {
+	for _, verb := range []string{"Describe", "Get", "List", "Head", "BatchGet", "Filter"} {
+		if strings.HasPrefix(operation, verb) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,160 @@
+package workflows
+
+import (
+	"slices"
+	"strings"
+
+	"go.temporal.io/sdk/workflow"
+
+	"tejun/internal/drillreport"
+	store "tejun/internal/records"
+	"tejun/internal/system"
+	"tejun/workflows/runbook"
+)
+
+func (d *disaster) returnGate() runbook.Gate {
+	g := runbook.Gate{Name: "return", Asks: "切り戻しの判断 · decision to go back to the primary region", NotAfter: d.on.HoldUntil, Expires: "the drill is given up, and everything is put back"}
+	if d.real() {
+		g.Expires = "the run ends, and the DR region goes on serving"
+	}
+	return g
+}
+
+// decideReturn waits for an officer's decision that the users go back, and makes the primary region ready for them.
+func (d *disaster) decideReturn(ctx workflow.Context) error {
+	err := d.stage(ctx, "return", drillreport.PartReturn, func(ctx workflow.Context) error { return d.Approve(ctx, d.returnGate()) })
+	if err != nil {
+		return err
+	}
+	if !d.real() {
+		d.returning = true
+		return nil
+	}
+	if err := d.bringData(ctx); err != nil {
+		return err
+	}
+	if err := d.stepOnly(ctx, d.startStep()); err != nil {
+		return err
+	}
+	if d.on.Via == system.ViaGlobalCluster && d.graceful() {
+		if err := d.stepOnly(ctx, runbook.StepSpec{Name: "switch-back", Title: "データベースの切り戻し · Make the primary region the writer again", Do: d.switchBack}); err != nil {
+			return err
+		}
+	}
+	d.returning = true
+	return nil
+}
+
+// bringData waits until people have brought into the primary region what was written in the DR region. Nothing does that by itself,
+// but a global cluster that never lost its first member.
+func (d *disaster) bringData(ctx workflow.Context) error {
+	if d.on.Via == system.ViaGlobalCluster && d.graceful() {
+		return nil
+	}
+	return d.stage(ctx, "data-back", drillreport.PartReturn, func(ctx workflow.Context) error {
+		answer, err := d.Asked(ctx, runbook.Waiting, runbook.Ask{
+			Kind: "work", Name: "data-back", Until: d.on.HoldUntil, Then: "the run ends, and the DR region goes on serving",
+			Why:     "災害対策系で更新されたデータの本番系への反映 · bring what was written in the DR region into the primary one, then say in the reason how it was done and checked",
+			Answers: map[string]string{runbook.Finished: "operate"},
+		})
+		if err == nil && answer == nil {
+			err = runbook.End(runbook.ErrExpired, "until %s nobody said that the data are in the primary region again", runbook.JST(d.on.HoldUntil))
+		}
+		if err == nil {
+			d.noted("%s brought the data back: %s", answer.By, answer.Reason)
+		}
+		return err
+	})
+}
+
+// startStep starts those services of the primary region that users need, before they are sent there. Jobs, and what stands for them,
+// come last, when nobody writes in the DR region any more.
+func (d *disaster) startStep() runbook.StepSpec {
+	serve := func(name string) bool {
+		return slices.ContainsFunc(d.on.Services, func(v system.DisasterServiceTarget) bool { return v.Name == name })
+	}
+	return runbook.StepSpec{
+		Name: "start-primary", Title: "本番系サービスの起動 · Start the services of the primary region",
+		Do:     func(ctx workflow.Context) error { return d.startPrimary(ctx, serve) },
+		SkipIf: "the primary region's services have been started by hand",
+	}
+}
+
+// back notes the time of a way back for the report.
+func (d *disaster) back(name string, undo func(workflow.Context) error) func(workflow.Context) error {
+	return func(ctx workflow.Context) error { return d.stage(ctx, name, drillreport.PartReturn, undo) }
+}
+
+// wayBack puts everything back, where it may: always in a drill; in a real disaster only when an officer has decided it, or when a
+// person has given the run up before any user was sent to the DR region. Otherwise everything stays as it is.
+func (d *disaster) wayBack(ctx workflow.Context, err error) error {
+	if d.real() && d.stays(err) {
+		d.Keep()
+		d.StaysAs("everything, as it is: " + strings.Join(d.reached(), ", ") + ". Nothing goes back by itself after a real disaster")
+	}
+	left := error(nil)
+	back := func(ctx workflow.Context) error {
+		left = d.Return(ctx)
+		return left
+	}
+	if d.returning {
+		left = d.within(ctx, "return", "切り戻し · The way back", back)
+	} else {
+		_ = back(ctx)
+	}
+	if left != nil {
+		return left
+	}
+	if err == nil {
+		d.tell(ctx, "disaster-returned", map[string]string{"detail": d.measured()})
+	}
+	return err
+}
+
+// stays tells whether a real run that ends leaves everything as it is.
+func (d *disaster) stays(err error) bool {
+	switch {
+	case err == nil, d.result.DeclaredAt == nil: // it goes back; or nothing was begun
+		return false
+	case d.redirecting:
+		return true
+	}
+	return !d.givenUp()
+}
+
+// givenUp tells whether a person has given the run up: what ends it otherwise is that nobody answered.
+func (d *disaster) givenUp() bool {
+	all := d.Status().Approvals
+	return slices.ContainsFunc(all, func(a runbook.Answered) bool {
+		return a.Accepted && (a.Action == runbook.Rollback || a.Action == runbook.Cancel)
+	})
+}
+
+// reached are the steps whose effects stand.
+func (d *disaster) reached() []string {
+	var names []string
+	for _, s := range d.Status().Steps {
+		if s.StartedAt != nil && s.Name != "take" {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// outcome says how the run ended, in the words of the register.
+func (d *disaster) outcome(err error) string {
+	switch {
+	case runbook.IsEnd(err, runbook.ErrUndoFailed):
+		return store.DisasterFailed
+	case err == nil:
+		return store.DisasterReturned
+	case d.result.DeclaredAt == nil:
+		return store.DisasterDeclined
+	case d.real() && d.stays(err):
+		if d.result.RestoredAt != nil {
+			return store.DisasterStays
+		}
+		return store.DisasterFailed
+	}
+	return store.DisasterUndone
+}
