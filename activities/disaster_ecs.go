@@ -167,7 +167,7 @@ func (a *DisasterECS) redefine(ctx context.Context, v disasterService, operation
 	if err := a.object(v).fence(ctx, operation); err != nil {
 		return err
 	}
-	_, err = v.client.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: &v.ref.Cluster, Service: &v.ref.Service, TaskDefinition: &definition})
+	_, err = v.client.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: &v.ref.Cluster, Service: &v.ref.Service, DesiredCount: &s.DesiredCount, TaskDefinition: &definition})
 	return Classify(err, fmt.Sprintf("bring service %s/%s back to %s", v.ref.Cluster, v.ref.Service, definition))
 }
 

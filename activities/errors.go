@@ -161,6 +161,7 @@ var codes = map[string]string{
 	"WAFOptimisticLockException":          Conflict,
 	"DBClusterSnapshotAlreadyExistsFault": Conflict,
 	"InvalidDBClusterStateFault":          Conflict,
+	"InvalidGlobalClusterStateFault":      Conflict,
 	"InvalidDBClusterSnapshotStateFault":  Conflict,
 	"DBClusterAlreadyExistsFault":         Conflict,
 	"DBInstanceAlreadyExists":             Conflict,

@@ -21,6 +21,7 @@ type Metric struct {
 	Name      string
 	PerMinute float64
 	Failures  bool // counts those of PerMinute requests that fail, as the images that run have it
+	Gauge     bool `json:",omitempty"` // measures PerMinute, rather than counts it: how far a secondary lags behind its writer
 }
 
 func metricKey(namespace, name *string) string {
@@ -50,12 +51,15 @@ func getMetricData(c *call, in *cloudwatch.GetMetricDataInput) (*cloudwatch.GetM
 	}
 	out := &cloudwatch.GetMetricDataOutput{}
 	for _, q := range in.MetricDataQueries {
-		if q.MetricStat == nil || val(q.MetricStat.Stat) != "Sum" {
-			return nil, fail(http.StatusBadRequest, generic("SandboxNotModelled", "the sandbox gives sums of metrics only, no expressions"))
+		if q.MetricStat == nil {
+			return nil, fail(http.StatusBadRequest, generic("SandboxNotModelled", "the sandbox gives metrics only, no expressions"))
 		}
-		m, ok, err := get[Metric](c, metricKey(q.MetricStat.Metric.Namespace, q.MetricStat.Metric.MetricName))
+		m, ok, err := get[Metric](c, c.local(metricKey(q.MetricStat.Metric.Namespace, q.MetricStat.Metric.MetricName)))
 		if err != nil {
 			return nil, err
+		}
+		if stat := val(q.MetricStat.Stat); (stat == "Sum") == m.Gauge || m.Gauge && stat != "Maximum" && stat != "Average" {
+			return nil, fail(http.StatusBadRequest, generic("SandboxNotModelled", "the sandbox gives sums of what is counted, and the maximum or average of what is measured"))
 		}
 		result := types.MetricDataResult{Id: q.Id, Label: q.MetricStat.Metric.MetricName, StatusCode: types.StatusCodeComplete}
 		period := time.Duration(val(q.MetricStat.Period)) * time.Second
@@ -67,8 +71,12 @@ func getMetricData(c *call, in *cloudwatch.GetMetricDataInput) (*cloudwatch.GetM
 			if err != nil {
 				return nil, err
 			}
-			for at := in.StartTime.Truncate(period); at.Before(*in.EndTime); at = at.Add(period) {
-				result.Timestamps, result.Values = append(result.Timestamps, at), append(result.Values, perMinute*period.Minutes())
+			until, each := *in.EndTime, perMinute*period.Minutes()
+			if m.Gauge {
+				until, each = c.measuredUntil(until), perMinute
+			}
+			for at := in.StartTime.Truncate(period); at.Before(until); at = at.Add(period) {
+				result.Timestamps, result.Values = append(result.Timestamps, at), append(result.Values, each)
 			}
 			if in.ScanBy != types.ScanByTimestampAscending {
 				slices.Reverse(result.Timestamps)
@@ -77,6 +85,18 @@ func getMetricData(c *call, in *cloudwatch.GetMetricDataInput) (*cloudwatch.GetM
 		out.MetricDataResults = append(out.MetricDataResults, result)
 	}
 	return out, nil
+}
+
+// measuredUntil is up to when a secondary has heard of its writer: until the home region was lost.
+func (c *call) measuredUntil(end time.Time) time.Time {
+	set, err := c.settings()
+	if err != nil {
+		return end
+	}
+	if since, lost, err := get[time.Time](c, lostKind+"/"+set.Region); err == nil && lost && since.Before(end) {
+		return since
+	}
+	return end
 }
 
 // perMinute is what the metric counts now. CloudWatch leaves a metric of failures without a point where nothing fails; here it is 0.
@@ -90,6 +110,9 @@ func (c *call) perMinute(m Metric) (float64, error) {
 	}
 	worst := 0.0
 	for _, s := range services {
+		if s.Region != m.Region {
+			continue
+		}
 		if s, err = c.settled(s); err != nil {
 			return 0, err
 		}

@@ -27,13 +27,26 @@ const (
 	actionSource, actionApproval, actionDeploy = "Image", "Approve", "ECS"
 )
 
-// pipeline deploys an image of a repository to an ECS service, after an approval.
+// pipeline deploys an image of a repository to an ECS service, after an approval. One with Deploys has no approval, and deploys
+// several services of a cluster.
 type pipeline struct {
 	Name       string
 	Region     string
 	Number     int32 // AWS's version
 	Repository string
 	Cluster    string
+	Service    string
+	Container  string
+
+	Deploys   []deployment `json:",omitempty"`
+	Variables []string     `json:",omitempty"` // that it declares; the tasks get them in their environment, in capitals
+	Tags      []types.Tag  `json:",omitempty"`
+}
+
+// deployment is what a pipeline without an approval deploys to one service.
+type deployment struct {
+	Repository string
+	Tag        string // of the image that is taken
 	Service    string
 	Container  string
 }
@@ -44,7 +57,11 @@ type Execution struct {
 	Pipeline string
 	Number   int32 // the pipeline's version
 	Digest   string
-	Version  ExecutionVersion `json:"version"`
+
+	Digests   []string          `json:",omitempty"` // of a pipeline with Deploys, in their order
+	Variables map[string]string `json:",omitempty"`
+
+	Version ExecutionVersion `json:"version"`
 }
 
 // ExecutionVersion is what moves in an execution's life.
@@ -66,7 +83,10 @@ func codepipelineOperations() map[string]operation {
 			return about{executionKey(val(in.PipelineName), val(in.PipelineExecutionId)), ""}
 		}, getPipelineExecution),
 		handle(reads, "PipelineName MaxResults NextToken", func(in *codepipeline.ListPipelineExecutionsInput) about { return pipeline(in.PipelineName) }, listPipelineExecutions),
-		handle(writes, "Name ClientRequestToken SourceRevisions", func(in *codepipeline.StartPipelineExecutionInput) about {
+		handle(reads, "ResourceArn MaxResults NextToken", func(in *codepipeline.ListTagsForResourceInput) about {
+			return pipeline(ptr(lastColon(val(in.ResourceArn))))
+		}, listPipelineTags),
+		handle(writes, "Name ClientRequestToken SourceRevisions Variables", func(in *codepipeline.StartPipelineExecutionInput) about {
 			return about{pipelineKind + "/" + val(in.Name), val(in.ClientRequestToken)}
 		}, startPipelineExecution),
 		handle(writes, "PipelineName StageName ActionName Token Result", func(in *codepipeline.PutApprovalResultInput) about {
@@ -81,7 +101,7 @@ func codepipelineOperations() map[string]operation {
 func executionKey(pipeline, id string) string { return executionKind + "/" + pipeline + "/" + id }
 
 func (c *call) pipeline(name *string) (pipeline, error) {
-	p, ok, err := get[pipeline](c, pipelineKind+"/"+val(name))
+	p, ok, err := get[pipeline](c, c.local(pipelineKind+"/"+val(name)))
 	if err == nil && (!ok || p.Region != c.region) {
 		err = fail(http.StatusBadRequest, &types.PipelineNotFoundException{Message: ptr("Account does not have a pipeline with name '" + val(name) + "'")})
 	}
@@ -89,7 +109,7 @@ func (c *call) pipeline(name *string) (pipeline, error) {
 }
 
 func (c *call) execution(p pipeline, id *string) (Execution, error) {
-	e, ok, err := get[Execution](c, executionKey(p.Name, val(id)))
+	e, ok, err := get[Execution](c, c.local(executionKey(p.Name, val(id))))
 	if err == nil && !ok {
 		err = fail(http.StatusBadRequest, &types.PipelineExecutionNotFoundException{Message: ptr("The pipeline execution with id " + val(id) + " was not found.")})
 	}
@@ -98,7 +118,7 @@ func (c *call) execution(p pipeline, id *string) (Execution, error) {
 
 // executions are those of a pipeline, oldest first.
 func (c *call) executions(p pipeline) ([]Execution, error) {
-	all, err := listUnder[Execution](c, executionKind, p.Name+"/")
+	all, err := listLocal[Execution](c, executionKind, p.Name+"/")
 	slices.SortStableFunc(all, func(a, b Execution) int { return a.Version.Started.Compare(b.Version.Started) })
 	return all, err
 }
@@ -123,6 +143,8 @@ func (c *call) where(e Execution) (where, error) {
 		return where{}, err
 	case v.Stopped != nil && v.Answered != nil && v.Approved:
 		return where{stageDeploy, types.PipelineExecutionStatusStopped}, nil
+	case v.Stopped != nil && len(e.Digests) > 0:
+		return where{stageSource, types.PipelineExecutionStatusStopped}, nil
 	case v.Stopped != nil:
 		return where{stageApproval, types.PipelineExecutionStatusStopped}, nil
 	case v.Answered == nil && done < 1:
@@ -148,9 +170,15 @@ func startPipelineExecution(c *call, in *codepipeline.StartPipelineExecutionInpu
 	if err != nil {
 		return nil, err
 	}
-	tokenKey := pipelineTokenKind + "/" + p.Name + "/" + val(in.ClientRequestToken)
+	tokenKey := c.local(pipelineTokenKind + "/" + p.Name + "/" + val(in.ClientRequestToken))
 	if used, replay, err := get[string](c, tokenKey); err != nil || replay && val(in.ClientRequestToken) != "" {
 		return &codepipeline.StartPipelineExecutionOutput{PipelineExecutionId: &used}, err
+	}
+	if len(p.Deploys) > 0 {
+		return c.startUnattended(p, in, tokenKey)
+	}
+	if len(in.Variables) > 0 {
+		return nil, noVariable(p, val(in.Variables[0].Name))
 	}
 	digest := ""
 	for _, r := range in.SourceRevisions {
@@ -167,15 +195,20 @@ func startPipelineExecution(c *call, in *codepipeline.StartPipelineExecutionInpu
 	if err != nil {
 		return nil, fail(http.StatusBadRequest, &types.ValidationException{Message: ptr("The source " + p.Repository + " has no such image.")})
 	}
-	e := Execution{
-		ID:       uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "%s\x00%d", p.Name, c.state.lines)).String(),
-		Pipeline: p.Name, Number: p.Number, Digest: image.Digest, Version: ExecutionVersion{Started: c.at},
-	}
-	c.resource = executionKey(p.Name, e.ID)
+	e := c.newExecution(p)
+	e.Digest = image.Digest
+	c.resource = c.local(executionKey(p.Name, e.ID))
 	if err := c.put(tokenKey, e.ID); err != nil {
 		return nil, err
 	}
 	return &codepipeline.StartPipelineExecutionOutput{PipelineExecutionId: ptr(e.ID)}, c.put(c.resource, e)
+}
+
+func (c *call) newExecution(p pipeline) Execution {
+	return Execution{
+		ID:       uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "%s\x00%d", p.Name, c.state.lines)).String(),
+		Pipeline: p.Name, Number: p.Number, Version: ExecutionVersion{Started: c.at},
+	}
 }
 
 func putApprovalResult(c *call, in *codepipeline.PutApprovalResultInput) (*codepipeline.PutApprovalResultOutput, error) {
@@ -208,7 +241,7 @@ func putApprovalResult(c *call, in *codepipeline.PutApprovalResultInput) (*codep
 		return nil, fail(http.StatusBadRequest, &types.InvalidApprovalTokenException{Message: ptr("The provided approval token is invalid.")})
 	}
 	e.Version.Answered, e.Version.Approved, e.Version.Summary = ptr(c.at), in.Result.Status == types.ApprovalStatusApproved, val(in.Result.Summary)
-	c.resource = executionKey(p.Name, e.ID)
+	c.resource = c.local(executionKey(p.Name, e.ID))
 	if err := c.put(c.resource, e); err != nil {
 		return nil, err
 	}
@@ -220,7 +253,11 @@ func putApprovalResult(c *call, in *codepipeline.PutApprovalResultInput) (*codep
 
 // rollOut is what the pipeline's deploy action does: a new revision with the image, and the service on it.
 func (c *call) rollOut(p pipeline, e Execution) error {
-	key := serviceKey(&p.Cluster, &p.Service)
+	return c.rollOutTo(p, deployment{Repository: p.Repository, Service: p.Service, Container: p.Container}, e.Digest, nil)
+}
+
+func (c *call) rollOutTo(p pipeline, to deployment, digest string, environment map[string]string) error {
+	key := c.local(serviceKey(&p.Cluster, &to.Service))
 	s, ok, err := c.service(key)
 	if err != nil || !ok {
 		return err
@@ -229,15 +266,18 @@ func (c *call) rollOut(p pipeline, e Execution) error {
 	if err != nil || !ok {
 		return err
 	}
-	latest, _, err := get[definition](c, definitionKind+"/"+d.Family)
+	latest, _, err := get[definition](c, c.local(definitionKind+"/"+d.Family))
 	if err != nil {
 		return err
 	}
-	uri, err := c.repositoryURI(p.Repository)
+	uri, err := c.repositoryURI(to.Repository)
 	if err != nil {
 		return err
 	}
-	d.Image, d.Revision = uri+"@"+e.Digest, latest.Revision
+	d.Image, d.Revision = uri+"@"+digest, latest.Revision
+	if environment != nil {
+		d.Environment = environment
+	}
 	if d, err = c.register(d); err != nil {
 		return err
 	}
@@ -279,5 +319,6 @@ func stopPipelineExecution(c *call, in *codepipeline.StopPipelineExecutionInput)
 		return nil, fail(http.StatusBadRequest, generic("SandboxNotModelled", "the sandbox stops executions with Abandon only"))
 	}
 	e.Version.Stopped, e.Version.Reason = ptr(c.at), val(in.Reason)
-	return &codepipeline.StopPipelineExecutionOutput{PipelineExecutionId: ptr(e.ID)}, c.put(executionKey(p.Name, e.ID), e)
+	c.remove(c.local(dueKey(p.Name, e.ID)))
+	return &codepipeline.StopPipelineExecutionOutput{PipelineExecutionId: ptr(e.ID)}, c.put(c.local(executionKey(p.Name, e.ID)), e)
 }

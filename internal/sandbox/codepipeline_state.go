@@ -16,6 +16,9 @@ func getPipeline(c *call, in *codepipeline.GetPipelineInput) (*codepipeline.GetP
 	if in.Version != nil && *in.Version != p.Number {
 		return nil, fail(http.StatusBadRequest, &types.PipelineVersionNotFoundException{Message: ptr("The sandbox keeps the newest version of a pipeline only.")})
 	}
+	if len(p.Deploys) > 0 {
+		return &codepipeline.GetPipelineOutput{Pipeline: p.declareUnattended(c.account())}, nil
+	}
 	stage := func(name, action string, category types.ActionCategory, owner types.ActionOwner, provider string, configuration map[string]string) types.StageDeclaration {
 		return types.StageDeclaration{Name: ptr(name), Actions: []types.ActionDeclaration{{
 			Name: ptr(action), RunOrder: ptr(int32(1)), Configuration: configuration,
@@ -54,6 +57,9 @@ func getPipelineState(c *call, in *codepipeline.GetPipelineStateInput) (*codepip
 	}
 	out := &codepipeline.GetPipelineStateOutput{PipelineName: ptr(p.Name), PipelineVersion: ptr(p.Number)}
 	for _, stage := range []struct{ name, action string }{{stageSource, actionSource}, {stageApproval, actionApproval}, {stageDeploy, actionDeploy}} {
+		if stage.name == stageApproval && len(p.Deploys) > 0 {
+			continue
+		}
 		shown := types.StageState{
 			StageName: ptr(stage.name), ActionStates: []types.ActionState{{ActionName: ptr(stage.action)}},
 			InboundTransitionState: &types.TransitionState{Enabled: true},
@@ -125,7 +131,7 @@ func getPipelineExecution(c *call, in *codepipeline.GetPipelineExecutionInput) (
 	return &codepipeline.GetPipelineExecutionOutput{PipelineExecution: &types.PipelineExecution{
 		PipelineName: ptr(p.Name), PipelineExecutionId: ptr(e.ID), PipelineVersion: ptr(e.Number), Status: at.status, StatusSummary: ptrUnlessEmpty(e.Version.Reason),
 		ExecutionMode: types.ExecutionModeQueued, ExecutionType: types.ExecutionTypeStandard,
-		ArtifactRevisions: []types.ArtifactRevision{{Name: ptr(actionSource), RevisionId: ptr(e.Digest)}},
+		ArtifactRevisions: e.artifacts(p), Variables: e.resolved(),
 	}}, err
 }
 
@@ -154,7 +160,7 @@ func listPipelineExecutions(c *call, in *codepipeline.ListPipelineExecutionsInpu
 		}
 		out.PipelineExecutionSummaries = append(out.PipelineExecutionSummaries, types.PipelineExecutionSummary{
 			PipelineExecutionId: ptr(e.ID), Status: at.status, StartTime: ptr(e.Version.Started), ExecutionMode: types.ExecutionModeQueued,
-			SourceRevisions: []types.SourceRevision{{ActionName: ptr(actionSource), RevisionId: ptr(e.Digest)}},
+			SourceRevisions: e.sources(p),
 		})
 	}
 	return out, nil

@@ -54,7 +54,8 @@ func Digest(repository, tag string) string {
 // PushImage puts an image into its repository, as a build does.
 func (s *Sandbox) PushImage(image Image) error {
 	return s.change(context.Background(), func(c *call) error {
-		if _, ok, err := get[repository](c, repositoryKind+"/"+image.Repository); err != nil || !ok {
+		c.region = image.Region
+		if _, ok, err := get[repository](c, c.local(repositoryKind+"/"+image.Repository)); err != nil || !ok {
 			return fmt.Errorf("sandbox: push to the repository %s: it is not there: %w", image.Repository, err)
 		}
 		if image.Region == "" {
@@ -67,7 +68,7 @@ func (s *Sandbox) PushImage(image Image) error {
 		if image.Pushed.IsZero() {
 			image.Pushed = c.at
 		}
-		return c.put(imageKey(image.Repository, image.Digest), image)
+		return c.put(c.local(imageKey(image.Repository, image.Digest)), image)
 	})
 }
 
@@ -97,7 +98,7 @@ func invalidECR(words string) error {
 }
 
 func (c *call) repository(name *string) (repository, error) {
-	r, ok, err := get[repository](c, repositoryKind+"/"+val(name))
+	r, ok, err := get[repository](c, c.local(repositoryKind+"/"+val(name)))
 	if err == nil && (!ok || r.Region != c.region) {
 		err = fail(http.StatusBadRequest, &types.RepositoryNotFoundException{Message: ptr("The repository with name '" + val(name) + "' does not exist in the registry")})
 	}
@@ -106,7 +107,7 @@ func (c *call) repository(name *string) (repository, error) {
 
 // image finds an image by digest or tag.
 func (c *call) image(repository string, id types.ImageIdentifier) (Image, error) {
-	images, err := listUnder[Image](c, imageKind, repository+"/")
+	images, err := listLocal[Image](c, imageKind, repository+"/")
 	if err != nil {
 		return Image{}, err
 	}
@@ -127,7 +128,7 @@ func describeImages(c *call, in *ecr.DescribeImagesInput) (*ecr.DescribeImagesOu
 	}
 	var found []Image
 	if len(in.ImageIds) == 0 {
-		if found, err = listUnder[Image](c, imageKind, r.Name+"/"); err != nil {
+		if found, err = listLocal[Image](c, imageKind, r.Name+"/"); err != nil {
 			return nil, err
 		}
 	}
@@ -213,5 +214,5 @@ func describeRepositories(c *call, in *ecr.DescribeRepositoriesInput) (*ecr.Desc
 // repositoryURI is what the names of a repository's images begin with.
 func (c *call) repositoryURI(name string) (string, error) {
 	set, err := c.settings()
-	return set.Account + ".dkr.ecr." + set.Region + ".amazonaws.com/" + name, err
+	return set.Account + ".dkr.ecr." + orElse(c.region, set.Region) + ".amazonaws.com/" + name, err
 }

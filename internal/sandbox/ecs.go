@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -38,6 +39,7 @@ type Service struct {
 	Created        time.Time
 	MinHealthy     *int32         `json:",omitempty"` // percent; nil: 100, as with AWS
 	MaxPercent     *int32         `json:",omitempty"` // nil: 200
+	Tags           []types.Tag    `json:",omitempty"`
 	Version        ServiceVersion `json:"version"`
 }
 
@@ -72,7 +74,7 @@ func serviceKey(cluster, service *string) string {
 }
 
 func (c *call) cluster(name *string) (cluster, error) {
-	cl, ok, err := get[cluster](c, clusterKind+"/"+clusterName(name))
+	cl, ok, err := get[cluster](c, c.local(clusterKind+"/"+clusterName(name)))
 	if err == nil && (!ok || cl.Region != c.region) {
 		err = fail(http.StatusBadRequest, &types.ClusterNotFoundException{Message: ptr("Cluster not found.")})
 	}
@@ -94,7 +96,7 @@ func describeClusters(c *call, in *ecs.DescribeClustersInput) (*ecs.DescribeClus
 		if err != nil {
 			return nil, err
 		}
-		services, err := listUnder[Service](c, serviceKind, cl.Name+"/")
+		services, err := listLocal[Service](c, serviceKind, cl.Name+"/")
 		if err != nil {
 			return nil, err
 		}
@@ -131,7 +133,7 @@ func describeServices(c *call, in *ecs.DescribeServicesInput) (*ecs.DescribeServ
 	}
 	out := &ecs.DescribeServicesOutput{}
 	for _, name := range in.Services {
-		s, ok, err := c.service(serviceKey(in.Cluster, &name))
+		s, ok, err := c.service(c.local(serviceKey(in.Cluster, &name)))
 		if err != nil {
 			return nil, err
 		}
@@ -142,6 +144,9 @@ func describeServices(c *call, in *ecs.DescribeServicesInput) (*ecs.DescribeServ
 		shown, err := c.showService(cl, s)
 		if err != nil {
 			return nil, err
+		}
+		if slices.Contains(in.Include, types.ServiceFieldTags) {
+			shown.Tags = s.Tags
 		}
 		out.Services = append(out.Services, shown)
 	}
@@ -184,7 +189,7 @@ func updateService(c *call, in *ecs.UpdateServiceInput) (*ecs.UpdateServiceOutpu
 	if err != nil {
 		return nil, err
 	}
-	s, ok, err := c.service(serviceKey(in.Cluster, in.Service))
+	s, ok, err := c.service(c.local(serviceKey(in.Cluster, in.Service)))
 	if err != nil {
 		return nil, err
 	}
@@ -226,15 +231,15 @@ func updateService(c *call, in *ecs.UpdateServiceInput) (*ecs.UpdateServiceOutpu
 		s.Version.Limited = ptr(c.at)
 	}
 	if changed || limited {
-		if err := c.put(serviceKey(in.Cluster, in.Service), s); err != nil {
+		if err := c.put(c.local(serviceKey(in.Cluster, in.Service)), s); err != nil {
 			return nil, err
 		}
 	}
 	if other != nil {
-		if err := c.deploy(serviceKey(in.Cluster, in.Service), s, *other); err != nil {
+		if err := c.deploy(c.local(serviceKey(in.Cluster, in.Service)), s, *other); err != nil {
 			return nil, err
 		}
-		if s, _, err = c.service(serviceKey(in.Cluster, in.Service)); err != nil {
+		if s, _, err = c.service(c.local(serviceKey(in.Cluster, in.Service))); err != nil {
 			return nil, err
 		}
 	}

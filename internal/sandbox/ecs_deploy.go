@@ -80,10 +80,10 @@ func (c *call) register(d definition) (definition, error) {
 		return d, err
 	}
 	d.ARN = arn("ecs", d.Region, set.Account, fmt.Sprintf("task-definition/%s:%d", d.Family, d.Revision))
-	if err := c.put(revisionKey(d.Family, d.Revision), d); err != nil {
+	if err := c.put(c.local(revisionKey(d.Family, d.Revision)), d); err != nil {
 		return d, err
 	}
-	return d, c.put(definitionKind+"/"+d.Family, d)
+	return d, c.put(c.local(definitionKind+"/"+d.Family), d)
 }
 
 // revisionKey is of one revision; the family's own key holds the latest.
@@ -169,7 +169,7 @@ func (cl cluster) taskARN(id string) string {
 
 // tasksOf lists the tasks of one service.
 func (c *call) tasksOf(cl cluster, service *string) ([]types.Task, error) {
-	s, ok, err := c.service(serviceKey(&cl.Name, service))
+	s, ok, err := c.service(c.local(serviceKey(&cl.Name, service)))
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +181,7 @@ func (c *call) tasksOf(cl cluster, service *string) ([]types.Task, error) {
 
 // serviceTask finds a running task of any service of the cluster.
 func (c *call) serviceTask(cl cluster, id string) (types.Task, bool, error) {
-	services, err := listUnder[Service](c, serviceKind, cl.Name+"/")
+	services, err := listLocal[Service](c, serviceKind, cl.Name+"/")
 	if err != nil {
 		return types.Task{}, false, err
 	}

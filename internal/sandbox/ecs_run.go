@@ -27,6 +27,7 @@ type definition struct {
 	Image         string `json:",omitempty"` // "" in those of loads, whose image nobody asks for
 	TaskRole      string
 	ExecutionRole string
+	Environment   map[string]string `json:",omitempty"` // that a pipeline has set
 }
 
 // usedToken is what a client token of RunTask was used for.
@@ -39,11 +40,11 @@ type usedToken struct {
 func (c *call) definition(name *string) (definition, bool, error) {
 	family, revision, _ := strings.Cut(lastPart(val(name)), ":")
 	if n, err := strconv.Atoi(revision); err == nil {
-		if d, ok, err := get[definition](c, revisionKey(family, n)); err != nil || ok {
+		if d, ok, err := get[definition](c, c.local(revisionKey(family, n))); err != nil || ok {
 			return d, ok && d.Region == c.region, err
 		}
 	}
-	d, ok, err := get[definition](c, definitionKind+"/"+family)
+	d, ok, err := get[definition](c, c.local(definitionKind+"/"+family))
 	return d, ok && d.Region == c.region && (revision == "" || revision == strconv.Itoa(d.Revision)), err
 }
 
@@ -60,7 +61,7 @@ func describeTaskDefinition(c *call, in *ecs.DescribeTaskDefinitionInput) (*ecs.
 		NetworkMode: types.NetworkModeAwsvpc, RequiresCompatibilities: []types.Compatibility{types.CompatibilityFargate},
 		Compatibilities: []types.Compatibility{types.CompatibilityEc2, types.CompatibilityFargate}, Cpu: ptr("1024"), Memory: ptr("2048"),
 		TaskRoleArn: ptr(d.TaskRole), ExecutionRoleArn: ptr(d.ExecutionRole),
-		ContainerDefinitions: []types.ContainerDefinition{{Name: ptr(d.Container), Image: ptr(orElse(d.Image, "tejun")), Essential: ptr(true)}},
+		ContainerDefinitions: []types.ContainerDefinition{{Name: ptr(d.Container), Image: ptr(orElse(d.Image, "tejun")), Essential: ptr(true), Environment: d.environment()}},
 	}}, nil
 }
 

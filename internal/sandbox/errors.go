@@ -46,7 +46,7 @@ func throttled(service string) error {
 		return fail(http.StatusTooManyRequests, &scheduler.ThrottlingException{Message: ptr(words)})
 	case "sesv2":
 		return fail(http.StatusTooManyRequests, &sesv2.TooManyRequestsException{Message: ptr(words)})
-	case "ecs", "wafv2", "cloudwatch logs", "config service", "ssm", "ecr", "codepipeline":
+	case "ecs", "wafv2", "cloudwatch logs", "config service", "ssm", "ecr", "codepipeline", "route 53":
 		return fail(http.StatusBadRequest, generic("ThrottlingException", words))
 	case "lambda":
 		return fail(http.StatusTooManyRequests, generic("TooManyRequestsException", words))

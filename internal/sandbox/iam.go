@@ -20,7 +20,7 @@ type role struct {
 }
 
 // iamPrefix is how IAM actions call services that the SDK calls otherwise.
-var iamPrefix = map[string]string{"ses": "sesv2", "logs": "cloudwatch logs", "config": "config service"}
+var iamPrefix = map[string]string{"ses": "sesv2", "logs": "cloudwatch logs", "config": "config service", "route53": "route 53"}
 
 func iamOperations() map[string]operation {
 	return byName(

@@ -18,12 +18,13 @@ const (
 
 // Entry is one write operation that reached, or was sent to, AWS. Reads are not journalled.
 type Entry struct {
-	At        time.Time       `json:"at"`        // UTC
-	Service   string          `json:"service"`   // such as "cloudfront"
-	Operation string          `json:"operation"` // such as "UpdateDistribution"
-	Resource  string          `json:"resource"`  // such as "cloudfront:distribution/E123"
-	Token     string          `json:"token"`     // IfMatch, LockToken, ClientToken or CallerReference; "" if none
-	Params    json.RawMessage `json:"params"`    // the input without its empty members; values of origin headers are hidden
+	At        time.Time       `json:"at"`               // UTC
+	Service   string          `json:"service"`          // such as "cloudfront"
+	Region    string          `json:"region,omitempty"` // that the client was in; "" in entries of before there was a second one
+	Operation string          `json:"operation"`        // such as "UpdateDistribution"
+	Resource  string          `json:"resource"`         // such as "cloudfront:distribution/E123"
+	Token     string          `json:"token"`            // IfMatch, LockToken, ClientToken or CallerReference; "" if none
+	Params    json.RawMessage `json:"params"`           // the input without its empty members; values of origin headers are hidden
 	Outcome   string          `json:"outcome"`
 	Effect    bool            `json:"effect"` // the state really changed; false for a replay with the same token
 	RequestID string          `json:"requestId"`

@@ -154,12 +154,16 @@ func (s *Sandbox) serve(req request) (result any, err error) {
 	lockErr := s.locked(func() error {
 		c := s.newCall(req.ctx)
 		c.region = req.region
-		kind, strikeErr := c.strike(req.service, op, tells.resource)
-		if strikeErr != nil {
-			return strikeErr
-		}
 		var words string
-		result, words, err = s.run(c, req, op, in, kind)
+		if err = c.unreachable(req.service, req.url); err != nil {
+			words = OutcomeLost
+		} else {
+			kind, strikeErr := c.strike(req.service, op, tells.resource)
+			if strikeErr != nil {
+				return strikeErr
+			}
+			result, words, err = s.run(c, req, op, in, kind)
+		}
 		if err != nil {
 			result = nil
 		}
@@ -169,7 +173,7 @@ func (s *Sandbox) serve(req request) (result any, err error) {
 				return jerr
 			}
 			rec.Entry = &Entry{
-				At: c.at, Service: req.service, Operation: op.name, Resource: orElse(c.resource, tells.resource),
+				At: c.at, Service: req.service, Region: req.region, Operation: op.name, Resource: orElse(c.resource, tells.resource),
 				Token: tells.token, Params: params, Outcome: words, Effect: c.effect, RequestID: req.id,
 			}
 		}

@@ -92,6 +92,7 @@ var services = map[string]map[string]operation{
 	"iam":             iamOperations(),
 	"lambda":          lambdaOperations(),
 	"rds":             rdsOperations(),
+	"route 53":        route53Operations(),
 	"s3":              s3Operations(),
 	"scheduler":       schedulerOperations(),
 	"sesv2":           sesv2Operations(),

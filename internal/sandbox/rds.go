@@ -29,7 +29,7 @@ func rdsOperations() map[string]operation {
 	cluster := func(id *string) about { return about{dbClusterKind + "/" + rdsName(id), ""} }
 	instance := func(id *string) about { return about{dbInstanceKind + "/" + rdsName(id), ""} }
 	snapshot := func(id *string) about { return about{snapshotKind + "/" + rdsName(id), ""} }
-	return byName(
+	return byName(append(rdsGlobalOperations(),
 		handle(reads, "DBClusterIdentifier Filters Marker MaxRecords", func(in *rds.DescribeDBClustersInput) about {
 			return cluster(in.DBClusterIdentifier)
 		}, describeDBClusters),
@@ -62,7 +62,7 @@ func rdsOperations() map[string]operation {
 			return snapshot(in.DBClusterSnapshotIdentifier)
 		}, describeDBClusterSnapshots),
 		handle(reads, "ResourceName", func(in *rds.ListTagsForResourceInput) about { return about{val(in.ResourceName), ""} }, listTagsForResource),
-	)
+	)...)
 }
 
 // withoutSignature leaves out what is signed anew for each call.

@@ -154,6 +154,8 @@ func (c *call) showSnapshot(s DBSnapshot) (types.DBClusterSnapshot, error) {
 	work := func() (bool, error) { return c.databases.Backup(s.Cluster.server(), s.backup()) }
 	if s.Source != "" {
 		takes, status = snapshotCopyTime, "copying"
+	}
+	if s.From != "" { // a seeded copy is a backup of the server itself
 		work = func() (bool, error) { return c.databases.CopyBackup(s.From, s.backup()) }
 	}
 	percent, failed, err := c.lasting(s.Created, takes, s.Real, work)

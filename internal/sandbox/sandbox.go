@@ -34,8 +34,9 @@ type Sandbox struct {
 	mu        sync.Mutex // guards everything below; the file lock guards against other processes
 	log       *logFile
 	state     state
-	tail      []Entry // the newest journal entries, for the overview page
-	wrote     int     // mails that are known to exist as files
+	tail      []Entry           // the newest journal entries, for the overview page
+	wrote     int               // mails that are known to exist as files
+	resolved  map[string]Answer // by client and name, see Resolve
 }
 
 // settings is the resource that holds what the sandbox as a whole was told.
@@ -101,6 +102,9 @@ func (s *Sandbox) locked(do func() error) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.log.unlock()) }()
 	if err := s.log.read(s.apply); err != nil {
+		return err
+	}
+	if err := s.advance(); err != nil {
 		return err
 	}
 	if err := do(); err != nil {

@@ -11,7 +11,9 @@ type World struct {
 	Distributions map[string]Edge    // by ID
 	WebACLs       map[string]WebACL  // by ARN
 	IPSets        map[string]IPSet   // by ARN
-	Services      map[string]Running // by "cluster/service"
+	Services      map[string]Running // by "cluster/service"; those of another region than the home one by "region/cluster/service"
+	Databases     map[string]string  // region of the clusters that take writes, by endpoint as "host:port"
+	Lost          map[string]bool    // regions that cannot be reached
 	Alarms        []Alarm            //
 	Schedules     []Schedule         //
 	Snapshots     map[string]string  // status by ID
@@ -23,20 +25,21 @@ type Edge struct {
 	Deployed bool // false: some edges still use Version.Previous
 }
 
-// Running is a service and how many of its tasks run.
+// Running is a service, how many of its tasks run, and with what.
 type Running struct {
 	Service
-	Count int32
+	Count       int32
+	Environment map[string]string // of its tasks, as a pipeline has set it
 }
 
 // World reads the state.
 func (s *Sandbox) World() (World, error) {
 	w := World{
-		Distributions: map[string]Edge{}, WebACLs: map[string]WebACL{}, IPSets: map[string]IPSet{}, Services: map[string]Running{}, Snapshots: map[string]string{},
+		Distributions: map[string]Edge{}, WebACLs: map[string]WebACL{}, IPSets: map[string]IPSet{}, Services: map[string]Running{}, Databases: map[string]string{}, Lost: map[string]bool{}, Snapshots: map[string]string{},
 	}
 	err := s.view(func(c *call) error {
 		w.At = c.at
-		for _, read := range []func(*call) error{w.readEdge, w.readServices, w.readRest} {
+		for _, read := range []func(*call) error{w.readEdge, w.readServices, w.readDatabases, w.readRest} {
 			if err := read(c); err != nil {
 				return err
 			}
@@ -85,9 +88,20 @@ func (w *World) readServices(c *call) error {
 		if err != nil {
 			return err
 		}
-		w.Services[svc.Cluster+"/"+svc.Name] = Running{svc, running}
+		err = c.in(svc.Region, func(c *call) error {
+			d, _, err := c.definition(&svc.TaskDefinition)
+			w.Services[c.localPrefix()+svc.Cluster+"/"+svc.Name] = Running{svc, running, d.Environment}
+			return err
+		})
+		if err != nil {
+			return err
+		}
 	}
-	return nil
+	lost, err := c.lostRegions()
+	for region := range lost {
+		w.Lost[region] = true
+	}
+	return err
 }
 
 func (w *World) readRest(c *call) (err error) {
