@@ -186,6 +186,19 @@ func (a *Directory) ResolveDisaster(_ context.Context, in system.DisasterRequest
 	return target, nil
 }
 
+// ResolveReadiness turns a request for a check of the readiness into people and lists, or refuses it (Refused) with the reason.
+func (a *Directory) ResolveReadiness(_ context.Context, in system.ReadinessRequest) (system.ReadinessTarget, error) {
+	s, err := describe(a.system)
+	if err != nil {
+		return system.ReadinessTarget{}, err
+	}
+	target, err := s.ResolveReadiness(in)
+	if err != nil {
+		return system.ReadinessTarget{}, fail(Refused, "%v", err)
+	}
+	return target, nil
+}
+
 // ResolveRepair finds the template of a repair and checks the request against it, or refuses it (Refused) with the reason.
 func (a *Directory) ResolveRepair(_ context.Context, in repair.Request) (repair.Target, error) {
 	s, err := describe(a.system)

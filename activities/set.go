@@ -78,6 +78,7 @@ type Set struct {
 	Reports   *Reports
 
 	Disaster
+	Readiness *Readiness
 }
 
 // New connects the activities with the outside. It calls nothing yet.
@@ -125,7 +126,8 @@ func New(d Deps) (Set, error) {
 		Diagnosis: &Diagnosis{services: ecs.NewFromConfig(cfg), alarms: cloudwatch.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg), site: site},
 		Reports:   &Reports{client: objects, records: d.Records, system: d.System, ui: d.UI},
 
-		Disaster: newDisaster(d, cfg, changes, site),
+		Disaster:  newDisaster(d, cfg, changes, site),
+		Readiness: newReadiness(d, cfg, newDisaster(d, cfg, changes, site), objects),
 	}, nil
 }
 
@@ -152,6 +154,7 @@ func (s Set) Register(r worker.ActivityRegistry) {
 	s.RegisterLoads(r)
 	s.registerReleases(r)
 	s.registerDisaster(r)
+	s.registerReadiness(r)
 	for _, activity := range []any{
 		s.CloudFront.PlanCloudFrontMaintenance,
 		s.CloudFront.ApplyCloudFrontMaintenance,

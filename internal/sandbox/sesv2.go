@@ -30,7 +30,7 @@ type configurationSet struct {
 }
 
 func sesv2Operations() map[string]operation {
-	return byName(
+	return byName(append(suppressionOperations(),
 		handle(reads, "", func(*sesv2.GetAccountInput) about { return about{} }, getAccount),
 		handle(reads, "EmailIdentity", func(in *sesv2.GetEmailIdentityInput) about {
 			return about{identityKind + "/" + val(in.EmailIdentity), ""}
@@ -41,7 +41,7 @@ func sesv2Operations() map[string]operation {
 		handle(writes, "Content Destination ConfigurationSetName EmailTags FromEmailAddress ReplyToAddresses", func(in *sesv2.SendEmailInput) about {
 			return about{identityKind + "/" + addressOf(val(in.FromEmailAddress)), ""}
 		}, sendEmail),
-	)
+	)...)
 }
 
 // addressOf is the bare address of "Name <address>".

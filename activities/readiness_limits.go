@@ -1,0 +1,64 @@
+package activities
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
+	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"tejun/internal/readiness"
+)
+
+// roomNeeded is how much of each quota of RDS must be free in the DR region: the restored cluster, its instance, and one more copy.
+var roomNeeded = []struct {
+	quota string
+	room  int64
+}{{"DBClusters", 1}, {"DBInstances", 1}, {"ManualClusterSnapshots", 1}}
+
+// CheckReadinessQuotas looks whether RDS has room in the DR region. Of a cluster that a run has restored there is no need for another.
+func (a *Readiness) CheckReadinessQuotas(ctx context.Context, in ReadinessCheck) (ReadinessSeen, error) {
+	seen := ReadinessSeen{Findings: []readiness.Finding{}}
+	s, cfg, err := a.there()
+	if err != nil {
+		return seen, err
+	}
+	out, err := rds.NewFromConfig(cfg).DescribeAccountAttributes(ctx, &rds.DescribeAccountAttributesInput{})
+	if err != nil {
+		return seen, Classify(err, "read the quotas of RDS in "+s.AWS.DRRegion)
+	}
+	for _, need := range roomNeeded {
+		i := slices.IndexFunc(out.AccountQuotas, func(q rdstypes.AccountQuota) bool { return aws.ToString(q.AccountQuotaName) == need.quota })
+		if i < 0 {
+			seen.find("quota-unknown", need.quota, map[string]string{"region": s.AWS.DRRegion})
+			continue
+		}
+		used, most := aws.ToInt64(out.AccountQuotas[i].Used), aws.ToInt64(out.AccountQuotas[i].Max)
+		seen.note("%s in %s: %d of %d in use", need.quota, s.AWS.DRRegion, used, most)
+		if most-used < need.room && !in.InUse {
+			seen.find("quota-short", need.quota, map[string]string{
+				"region": s.AWS.DRRegion, "used": strconv.FormatInt(used, 10), "max": strconv.FormatInt(most, 10), "need": strconv.FormatInt(need.room, 10),
+			})
+		}
+	}
+	return seen, nil
+}
+
+// CheckReadinessReports looks whether the bucket is there into which the report goes.
+func (a *Readiness) CheckReadinessReports(ctx context.Context, _ ReadinessCheck) (ReadinessSeen, error) {
+	seen := ReadinessSeen{Findings: []readiness.Finding{}}
+	s, err := disasterOf(a.system)
+	if err != nil {
+		return seen, err
+	}
+	bucket := s.Disaster.Reports.Bucket
+	_, err = a.objects.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &bucket})
+	if err = Classify(err, "look at the bucket "+bucket); isType(err, NotFound) {
+		seen.find("bucket-missing", bucket, nil)
+		return seen, nil
+	}
+	return seen, err
+}
