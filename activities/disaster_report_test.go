@@ -126,9 +126,9 @@ func TestDrillsAreRegisteredByTheirRun(t *testing.T) {
 	mode, err := database.DisasterMode(t.Context(), b.operation)
 	require.NoError(t, err)
 	require.Equal(t, records.ModeDrill, mode)
-	real := row
-	real.Mode = records.ModeReal
-	_, err = try(b, b.set.Disasters.OpenDisaster, real)
+	other := row
+	other.Mode = records.ModeReal
+	_, err = try(b, b.set.Disasters.OpenDisaster, other)
 	requireType(t, err, InvalidInput)
 
 	question := EarlierQuestion{System: b.system.ID, Before: in.Report.StartedAt.Add(time.Hour)}

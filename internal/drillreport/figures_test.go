@@ -131,39 +131,39 @@ func TestAReportThatMakesNoSenseIsRefused(t *testing.T) {
 // anyReport is one of any shape that a run may leave, far from reasonable ones.
 func anyReport(random *rand.Rand) Report {
 	spans := []time.Duration{0, time.Millisecond, time.Second, time.Minute, time.Hour, 40 * time.Hour}
-	any := func() time.Duration { return time.Duration(random.Float64() * float64(spans[random.IntN(len(spans))])) }
+	some := func() time.Duration { return time.Duration(random.Float64() * float64(spans[random.IntN(len(spans))])) }
 	r := sample()
 	r.StartedAt = at(0, 0, 0).Add(time.Duration(random.IntN(48)) * time.Hour)
 	now := r.StartedAt
 	r.Steps = nil
 	for i := range random.IntN(14) {
-		s := Step{Name: string(rune('a' + i)), Part: []string{PartRecovery, PartReturn}[random.IntN(2)], Outcome: StepDone, Budget: any()}
+		s := Step{Name: string(rune('a' + i)), Part: []string{PartRecovery, PartReturn}[random.IntN(2)], Outcome: StepDone, Budget: some()}
 		if random.IntN(5) == 0 {
 			s.Outcome = StepNotReached
 			r.Steps = append(r.Steps, s)
 			continue
 		}
-		begin := now.Add(any())
-		end := begin.Add(any())
-		s.Begin, s.AtRisk = &begin, ptr(begin.Add(any()))
+		begin := now.Add(some())
+		end := begin.Add(some())
+		s.Begin, s.AtRisk = &begin, ptr(begin.Add(some()))
 		if random.IntN(6) > 0 {
 			s.End = &end
 		}
 		for range random.IntN(4) {
-			from := begin.Add(any() - any())
-			w := Span{From: from, To: ptr(from.Add(any() - any()/4))}
+			from := begin.Add(some()).Add(-some())
+			w := Span{From: from, To: ptr(from.Add(some() - some()/4))}
 			if random.IntN(6) == 0 {
 				w.To = nil
 			}
 			s.Human = append(s.Human, w)
 		}
-		now = begin.Add(any() / 2) // steps may overlap
+		now = begin.Add(some() / 2) // steps may overlap
 		r.Steps = append(r.Steps, s)
 	}
-	r.EndedAt = now.Add(48*time.Hour + any())
-	r.Declared.At = r.StartedAt.Add(any())
-	r.RestoredAt = ptr(r.Declared.At.Add(any()))
-	r.ReturnedAt, r.DataAt = ptr(r.RestoredAt.Add(any())), ptr(r.StartedAt.Add(-any()))
+	r.EndedAt = now.Add(48*time.Hour + some())
+	r.Declared.At = r.StartedAt.Add(some())
+	r.RestoredAt = ptr(r.Declared.At.Add(some()))
+	r.ReturnedAt, r.DataAt = ptr(r.RestoredAt.Add(some())), ptr(r.StartedAt.Add(-some()))
 	if random.IntN(4) == 0 {
 		r.RestoredAt = nil
 	}
