@@ -91,11 +91,7 @@ func (s *Store) IncidentHistory(ctx context.Context, name string) ([]Incident, e
 }
 
 func (s *Store) incidents(ctx context.Context, sql string, args ...any) ([]Incident, error) {
-	rows, err := s.pool.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, explain(err)
-	}
-	list, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (in Incident, err error) {
+	return collect(ctx, s, func(r pgx.CollectableRow) (in Incident, err error) {
 		var seq int
 		var body []byte
 		if err := r.Scan(&seq, &body); err != nil {
@@ -104,11 +100,7 @@ func (s *Store) incidents(ctx context.Context, sql string, args ...any) ([]Incid
 		err = json.Unmarshal(body, &in)
 		in.Seq = seq
 		return in, err
-	})
-	if err != nil {
-		return nil, explain(err)
-	}
-	return list, nil
+	}, sql, args...)
 }
 
 func checkIncident(in Incident) error {

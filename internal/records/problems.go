@@ -99,11 +99,7 @@ func (s *Store) ProblemHistory(ctx context.Context, name string) ([]Problem, err
 }
 
 func (s *Store) problems(ctx context.Context, sql string, args ...any) ([]Problem, error) {
-	rows, err := s.pool.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, explain(err)
-	}
-	list, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (p Problem, err error) {
+	return collect(ctx, s, func(r pgx.CollectableRow) (p Problem, err error) {
 		var seq int
 		var body []byte
 		if err := r.Scan(&seq, &body); err != nil {
@@ -112,9 +108,5 @@ func (s *Store) problems(ctx context.Context, sql string, args ...any) ([]Proble
 		err = json.Unmarshal(body, &p)
 		p.Seq = seq
 		return p, err
-	})
-	if err != nil {
-		return nil, explain(err)
-	}
-	return list, nil
+	}, sql, args...)
 }
