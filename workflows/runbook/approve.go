@@ -81,7 +81,7 @@ func (r *Run) CanPass(ctx workflow.Context, g Gate, without ...string) error {
 	free := slices.DeleteFunc(slices.Clone(terms.Eligible), func(id string) bool { return slices.Contains(barred, id) })
 	if len(free) < terms.Quorum {
 		slices.Sort(barred)
-		return End(ErrRefused, "the gate %q needs %d approval(s) by people with the role %s, and only %v can give one: %v requested or operate this change. Let somebody else request or operate it, or add an approver to system.yaml",
+		return End(ErrRefused, "the gate %q needs %d approval(s) by people with the role %s, and only %v can give one: %v requested or operate this change, or had a hand in starting it. Let somebody else request or operate it, or add an approver to system.yaml",
 			g.Name, terms.Quorum, terms.Role, free, slices.Compact(barred))
 	}
 	return nil
@@ -133,7 +133,7 @@ func (r *Run) passes(ctx workflow.Context, g Gate, q *question) {
 // opens makes the question of a gate.
 func (r *Run) opens(ctx workflow.Context, g Gate, terms activities.Terms, then string) *question {
 	q := &question{
-		kind: "approval", gate: g.Name, why: g.Asks, quorum: terms.Quorum, plan: r.PlanDigest(), barred: r.barred(g), makers: r.subject.Makers,
+		kind: "approval", gate: g.Name, why: g.Asks, quorum: terms.Quorum, plan: r.PlanDigest(), barred: r.barred(g), makers: r.subject.Makers, starts: r.starters,
 		terms: map[string]authority{Approve: who(terms), Reject: who(terms)},
 		again: r.opened[g.Name],
 		life:  r.life(ctx), until: terms.Deadline, then: then,

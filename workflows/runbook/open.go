@@ -55,6 +55,9 @@ func Open(ctx workflow.Context, spec Spec, raw converter.RawValue, in Validator)
 	work, cancel := workflow.WithCancel(ctx)
 	r.cancel = cancel
 	r.Record(ctx, "opened", "", map[string]any{"runbook": spec.Name, "row": spec.Row, "input": in})
+	if err := r.inherit(ctx); err != nil {
+		return ctx, nil, r.refuse(ctx, err.Error())
+	}
 	return work, r, nil
 }
 

@@ -53,6 +53,7 @@ type Run struct {
 	undo       []undoEntry         // newest last
 	cancel     workflow.CancelFunc // cancels the context of the work, not that of the way back
 	executed   []string            // people who had a hand in the execution: they approve nothing
+	starters   []string            // those of executed who had a hand in the run that has started this one
 	again      []string            // steps that somebody answered "retry" for
 	lasts      []string            // what stays of the steps that were tried, even if the run is given up
 	rejected   *Answered           // a rejection that was in time and whose record was not
