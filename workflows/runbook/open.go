@@ -19,7 +19,7 @@ type Validator interface{ Validate() error }
 // the query "status", the update "decide" and the signals. Bad input ends the run before any effect.
 func Open(ctx workflow.Context, spec Spec, raw converter.RawValue, in Validator) (workflow.Context, *Run, error) {
 	info := workflow.GetInfo(ctx)
-	r := &Run{spec: spec, seen: map[string]Answered{}, passed: map[string]*question{}, opened: map[string]bool{}, judging: workflow.NewMutex(ctx)}
+	r := &Run{spec: spec, seen: map[string]Answered{}, passed: map[string]*question{}, opened: map[string]int{}, judging: workflow.NewMutex(ctx)}
 	r.status = Status{
 		ID: info.WorkflowExecution.ID, RunID: info.WorkflowExecution.RunID,
 		Runbook: spec.Name, Row: spec.Row, Title: spec.Title,

@@ -43,11 +43,14 @@ type Run struct {
 	subject    Subject
 	asking     *question            // what people can answer at this moment; nil when nothing is asked
 	passed     map[string]*question // the gates that were passed, by name; the last passing counts
-	opened     map[string]bool      // the gates that were asked, by name: asked again, an approval must say which plan it is for
+	opened     map[string]int       // how often the gates were asked, by name: asked again, an approval must say which plan it is for
+	leftGate   *question            // the gate that was left open because the history is long
+	takenGate  *OpenGate            // the one that an earlier history has left open
 	cancelling *question            // "cancel" is taken at any time
 	original   string               // ID of the run before any Reset
 	seen       map[string]Answered
 	decided    int                 // decisions received, to stop a flood
+	counted    int                 // those of them that counted
 	judging    workflow.Mutex      // decisions are judged one after another, in the order of history
 	records    int                 // evidence rows that the workflow itself has asked for
 	undo       []undoEntry         // newest last
