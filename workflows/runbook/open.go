@@ -94,6 +94,7 @@ func (r *Run) Close(ctx workflow.Context, err error) error {
 		err = r.saysWhatLasts(err)
 	}
 	r.changeEnds(ctx, err)
+	r.lastly(ctx, err)
 	outcome := "done"
 	if err != nil {
 		outcome = Words(err)

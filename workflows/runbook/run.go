@@ -64,6 +64,7 @@ type Run struct {
 	reasons    []string            // why the run is being given up, for the way back
 	change     *changeLine         // the record of the change that the run makes; nil if it makes none
 	kept       []string            // steps whose effects stay, see Keep
+	finals     []lastStep          // what is done when it is clear how the run ends
 }
 
 // Subject is who and what the run is about; it is known once the input has been resolved.
