@@ -62,7 +62,7 @@ func (r *Run) awaitAfterwards(ctx workflow.Context, g Gate, made time.Time) erro
 		r.overdue(ctx, g, terms.LateAt)
 	}
 	r.Record(ctx, "gate-opened", g.Name, q.waitingFor())
-	workflow.GoNamed(ctx, "after-request", mail("after-request", terms.NotifyList, r.decided))
+	workflow.GoNamed(ctx, "after-request", mail("after-request", terms.NotifyList, 0))
 	answer, err := r.ask(ctx, q, alarms...)
 	if err != nil {
 		return err

@@ -62,7 +62,8 @@ const childEdition = "child-hands"
 // child is cancelled and puts back what it has changed; but not a child that was started before a Reset, of which Temporal knows
 // no parent any more: the run says that it must be cancelled by hand.
 //
-// Whoever had a hand in the child had one in this run, and may not approve it.
+// Whoever had a hand in this run had one in the start of the child, and may not approve it, whatever its input says. Whoever had a
+// hand in the child had one in this run, and may not approve it either.
 func Child[O any](ctx workflow.Context, r *Run, c ChildRun) (Ended[O], error) {
 	ended := Ended[O]{EndedRun: EndedRun{ID: r.childID(c.Name)}}
 	if err := ctx.Err(); err != nil {
@@ -78,7 +79,7 @@ func Child[O any](ctx workflow.Context, r *Run, c ChildRun) (Ended[O], error) {
 	}
 	r.childBegins(ctx, c, ended.ID, found.Found)
 	if ended.Adopted = found.Found; !found.Found {
-		ended.Adopted = begin(ctx, c, &ended.EndedRun, &ended.Result)
+		ended.Adopted = r.begin(ctx, c, &ended.EndedRun, &ended.Result)
 	}
 	if ended.Adopted {
 		if err = r.adopt(ctx, &ended.EndedRun, &ended.Result); err != nil {
@@ -108,12 +109,13 @@ func find(ctx workflow.Context, id string) (activities.RunFound, error) {
 }
 
 // begin starts the child and waits for its end. there tells that somebody else has started it meanwhile: a run before a Reset.
-func begin(ctx workflow.Context, c ChildRun, ended *EndedRun, result any) (there bool) {
+func (r *Run) begin(ctx workflow.Context, c ChildRun, ended *EndedRun, result any) (there bool) {
 	closing := enums.PARENT_CLOSE_POLICY_REQUEST_CANCEL
 	if c.Stays {
 		closing = enums.PARENT_CLOSE_POLICY_ABANDON
 	}
 	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		Memo:       r.HandsMemo(),
 		WorkflowID: ended.ID, WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		ParentClosePolicy: closing, WaitForCancellation: true, StaticSummary: cut(c.Title, 400),
 	}), c.Runbook, c.Input)
@@ -219,30 +221,4 @@ func (r *Run) child(c ChildRun) *ChildLine {
 	}
 	r.status.Children = append(r.status.Children, ChildLine{})
 	return &r.status.Children[len(r.status.Children)-1]
-}
-
-// HadHand adds people who had a hand in what this run does, before it began: they may not approve it.
-func (r *Run) HadHand(ctx workflow.Context, names ...string) error {
-	for _, name := range names {
-		person, err := local(ctx, directory.ResolvePerson, activities.Claim{By: name})
-		if err != nil {
-			return endOr(ctx, err, ErrRefused)
-		}
-		if !person.Known {
-			return End(ErrRefused, "%q, who is said to have had a hand in it, is nobody that system.yaml knows", name)
-		}
-		r.executed = append(r.executed, person.ID)
-	}
-	return nil
-}
-
-// Hands are the people who had a hand in this run so far, its operator first.
-func (r *Run) Hands() []string {
-	var people []string
-	for _, id := range r.executed {
-		if !slices.Contains(people, id) {
-			people = append(people, id)
-		}
-	}
-	return people
 }

@@ -117,6 +117,7 @@ func (r *Run) decide(ctx workflow.Context, action string, raw converter.RawValue
 		return r.note(ctx, answered)
 	}
 	q.accept(d, answered)
+	r.counted++
 	if d.Action == Cancel {
 		r.reasons = append(r.reasons, fmt.Sprintf("%s cancelled: %s", answered.Person, d.Reason))
 		r.cancel()
