@@ -145,19 +145,10 @@ type handling struct {
 	relapsed string              // alarm that has rung after recovery was reported, "" for none
 	events   map[string]bool     // IDs of alarm events that have come
 	odd      int                 // alarm events that could not be read
-}
-
-// IncidentHanded is what a run takes along into a new history.
-type IncidentHanded struct {
-	Run     runbook.Handed  `json:"run"`
-	Record  store.Incident  `json:"record"`
-	Problem store.Problem   `json:"problem"`
-	Pauses  []sla.Pause     `json:"pauses"`
-	Steps   map[string]int  `json:"steps"`
-	Events  map[string]bool `json:"events"`
-	Odd     int             `json:"odd"`
-
-	Inputs map[string]fixInput `json:"inputs"`
+	edition  workflow.Version    // of incidentEdition
+	telling  int                 // things that are being written down beside the questions
+	leaving  bool                // it is about to go on in a new history
+	news     []AlarmNews         // for that one to write down
 }
 
 // Incident is the workflow. A run that has become long goes on in a new history, with what handed holds.
@@ -168,6 +159,7 @@ func Incident(ctx workflow.Context, raw converter.RawValue, handed *IncidentHand
 		return IncidentResult{}, err
 	}
 	h.Run, h.writing = run, workflow.NewMutex(ctx)
+	h.edition = workflow.GetVersion(ctx, incidentEdition, workflow.DefaultVersion, 1)
 	h.takeOver(handed)
 	err = h.run(ctx)
 	if workflow.IsContinueAsNewError(err) {

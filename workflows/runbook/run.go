@@ -49,6 +49,7 @@ type Run struct {
 	seen       map[string]Answered
 	decided    int                 // decisions received, to stop a flood
 	judging    workflow.Mutex      // decisions are judged one after another, in the order of history
+	deciding   int                 // decisions that have come and have no answer yet
 	records    int                 // evidence rows that the workflow itself has asked for
 	undo       []undoEntry         // newest last
 	cancel     workflow.CancelFunc // cancels the context of the work, not that of the way back
