@@ -135,7 +135,10 @@ type handling struct {
 	record  store.Incident
 	problem store.Problem
 	pauses  []sla.Pause
-	steps   map[string]int // how far the chain of escalation has gone, by what it is about
+	steps   map[string]int       // how far the chain of escalation has gone, by what it is about
+	since   map[string]time.Time // when the waiting for something began, likewise
+	told    map[string]time.Time // when somebody was told about it last
+	watched time.Time            // since when recovery is being watched
 
 	writing  workflow.Mutex      // states of the record are written one after another
 	written  int                 // states written in this history
@@ -153,7 +156,7 @@ type handling struct {
 
 // Incident is the workflow. A run that has become long goes on in a new history, with what handed holds.
 func Incident(ctx workflow.Context, raw converter.RawValue, handed *IncidentHanded) (IncidentResult, error) {
-	h := &handling{steps: map[string]int{}, events: map[string]bool{}, inputs: map[string]fixInput{}}
+	h := &handling{steps: map[string]int{}, since: map[string]time.Time{}, told: map[string]time.Time{}, events: map[string]bool{}, inputs: map[string]fixInput{}}
 	ctx, run, err := runbook.Open(ctx, incident, raw, &h.in)
 	if err != nil {
 		return IncidentResult{}, err

@@ -27,10 +27,9 @@ func (h *handling) review(ctx workflow.Context) (ready bool, err error) {
 		if err := h.goOn(ctx); err != nil {
 			return false, err
 		}
-		alarms := h.chain(ctx, reviewWait, workflow.Now(ctx).Add(longestWait))
-		d, err := h.Asked(ctx, runbook.Waiting, h.ask(runbook.Ask{
-			Name: "problem", Why: "原因と再発防止策 · the operator writes down the root cause, and the actions against it", Until: endOf(ctx, alarms), Then: "the chain of escalation goes on",
-			Alarms: alarms, Wake: h.disturbed(ctx),
+		d, err := h.Asked(ctx, runbook.Waiting, h.ask(ctx, runbook.Ask{
+			Name: "problem", Why: "原因と再発防止策 · the operator writes down the root cause, and the actions against it", Then: "the chain of escalation goes on",
+			Alarms: h.chain(ctx, reviewWait, h.waits(ctx, reviewWait)), Wake: h.disturbed(ctx),
 		}, runbook.Note, runbook.Fix, runbook.Severity, runbook.Finished))
 		if err != nil {
 			return false, err
@@ -44,10 +43,9 @@ func (h *handling) review(ctx workflow.Context) (ready bool, err error) {
 		if err := h.goOn(ctx); err != nil {
 			return false, err
 		}
-		alarms := h.chain(ctx, fixesWait, workflow.Now(ctx).Add(longestWait))
-		d, err := h.Asked(ctx, runbook.Waiting, h.ask(runbook.Ask{
-			Name: "fixes", Why: "対応のための変更の終了待ち · every run that mends it must have ended", Until: endOf(ctx, alarms), Then: "the chain of escalation goes on",
-			Alarms: alarms, Wake: func() bool { return h.mending == 0 || h.disturbed(ctx)() },
+		d, err := h.Asked(ctx, runbook.Waiting, h.ask(ctx, runbook.Ask{
+			Name: "fixes", Why: "対応のための変更の終了待ち · every run that mends it must have ended", Then: "the chain of escalation goes on",
+			Alarms: h.chain(ctx, fixesWait, h.waits(ctx, fixesWait)), Wake: func() bool { return h.mending == 0 || h.disturbed(ctx)() },
 		}, runbook.Note, runbook.Severity))
 		if err != nil {
 			return false, err
@@ -72,6 +70,9 @@ func (h *handling) close(ctx workflow.Context) (closed bool, err error) {
 		if err == nil {
 			gate := h.closureGate()
 			gate.Wake = h.disturbed(ctx)
+			if h.edition > 0 {
+				gate.Alarms = append(h.alarms(ctx), h.reportInTime(ctx)...)
+			}
 			err = h.pass(ctx, gate)
 		}
 		switch {
@@ -84,6 +85,7 @@ func (h *handling) close(ctx workflow.Context) (closed bool, err error) {
 		case runbook.IsEnd(err, runbook.ErrRejected):
 			h.wrote(ctx, "rejected", "", runbook.Words(err))
 			h.problem = store.Problem{} // it may have been the reason
+			h.waitsAnew()
 			h.record.State, h.record.RecoveredAt = store.IncidentWorking, nil
 			h.note(ctx, "closure-rejected")
 			return false, nil

@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"time"
+
 	"go.temporal.io/sdk/workflow"
 
 	store "tejun/internal/records"
@@ -22,6 +24,9 @@ type IncidentHanded struct {
 
 	Relapsed string      `json:"relapsed"` // alarm that has rung after recovery was reported
 	News     []AlarmNews `json:"news"`     // events that are counted and not written down yet
+
+	Since map[string]time.Time `json:"since"` // when the waiting for something began
+	Told  map[string]time.Time `json:"told"`  // when somebody was told about it last
 }
 
 // incidentEdition is the change by which what an incident waits for outlives its questions and its histories.
@@ -40,6 +45,12 @@ func (h *handling) takeOver(handed *IncidentHanded) {
 	}
 	if handed.Steps != nil {
 		h.steps = handed.Steps
+	}
+	if handed.Since != nil {
+		h.since = handed.Since
+	}
+	if handed.Told != nil {
+		h.told = handed.Told
 	}
 	if handed.Events != nil {
 		h.events = handed.Events
@@ -68,6 +79,6 @@ func (h *handling) goOn(ctx workflow.Context) error {
 	h.drain(ctx)
 	return workflow.NewContinueAsNewError(ctx, incident.Name, h.in, &IncidentHanded{
 		Run: run, Record: h.record, Problem: h.problem, Pauses: h.pauses, Steps: h.steps, Events: h.events, Odd: h.odd, Inputs: h.inputs,
-		Relapsed: h.relapsed, News: h.news,
+		Relapsed: h.relapsed, News: h.news, Since: h.since, Told: h.told,
 	})
 }

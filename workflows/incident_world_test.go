@@ -34,6 +34,7 @@ type outbreak struct {
 	looks    int                                             //
 	sources  []activities.IncidentSources                    //
 	facts    func(activities.IncidentSources) []records.Fact //
+	mails    []activities.Mail                               // that were sent
 }
 
 func withOutbreak(w *world) *outbreak {
@@ -106,6 +107,10 @@ func withOutbreak(w *world) *outbreak {
 		o.reports = append(o.reports, in)
 		w.calls = append(w.calls, "PutS3IncidentReport")
 		return records.Document{Location: "s3://reports/" + in.Incident.ID + ".docx", SHA256: hashOne, Bytes: 9}, nil
+	})
+	stub(w, "SendSESMail", func(m activities.Mail) (activities.MailResult, error) {
+		w.calls, o.mails = append(w.calls, "mail:"+m.Template), append(o.mails, m)
+		return activities.MailResult{MessageIDs: []string{"m"}}, nil
 	})
 	stub(w, "ListRunHands", func(activities.RunRef) (activities.RunHands, error) { return activities.RunHands{}, nil })
 	stub(w, "FindRun", func(activities.RunRef) (activities.RunFound, error) { return activities.RunFound{}, nil })
