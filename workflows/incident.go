@@ -27,7 +27,8 @@ import (
 // alarms have been silent, and the site has answered, for the whole stable period; otherwise the work goes on. The operator writes
 // down the root cause and the actions against it, and the ministry closes, or sends it back. 障害報告書 is the end.
 //
-// There is nothing to put back. No wait is silent: every one ends, or escalates for as long as it lasts.
+// There is nothing to put back. No wait is silent: every one ends, or escalates for as long as it lasts. An incident that is withdrawn
+// ends at once; fixes that have been started go on by themselves, with gates and evidence of their own.
 var incident = runbook.Spec{Name: "Incident", Row: 10, Title: "障害対応 · Incident"}
 
 // incidentSources are where an incident may come from.
@@ -140,18 +141,19 @@ type handling struct {
 	told    map[string]time.Time // when somebody was told about it last
 	watched time.Time            // since when recovery is being watched
 
-	writing  workflow.Mutex      // states of the record are written one after another
-	written  int                 // states written in this history
-	mending  int                 // fixes that go on beside the questions
-	reading  int                 // diagnoses that do
-	inputs   map[string]fixInput // of fixes, by name
-	relapsed string              // alarm that has rung after recovery was reported, "" for none
-	events   map[string]bool     // IDs of alarm events that have come
-	odd      int                 // alarm events that could not be read
-	edition  workflow.Version    // of incidentEdition
-	telling  int                 // things that are being written down beside the questions
-	leaving  bool                // it is about to go on in a new history
-	news     []AlarmNews         // for that one to write down
+	writing  workflow.Mutex        // states of the record are written one after another
+	written  int                   // states written in this history
+	mending  int                   // fixes that go on beside the questions
+	reading  int                   // diagnoses that do
+	inputs   map[string]fixInput   // of fixes, by name
+	relapsed string                // alarm that has rung after recovery was reported, "" for none
+	events   map[string]bool       // IDs of alarm events that have come
+	odd      int                   // alarm events that could not be read
+	edition  workflow.Version      // of incidentEdition
+	telling  int                   // things that are being written down beside the questions
+	leaving  bool                  // it is about to go on in a new history
+	stops    []workflow.CancelFunc // of what goes on beside the questions
+	news     []AlarmNews           // for that one to write down
 }
 
 // Incident is the workflow. A run that has become long goes on in a new history, with what handed holds.

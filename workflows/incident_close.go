@@ -44,7 +44,7 @@ func (h *handling) review(ctx workflow.Context) (ready bool, err error) {
 			return false, err
 		}
 		d, err := h.Asked(ctx, runbook.Waiting, h.ask(ctx, runbook.Ask{
-			Name: "fixes", Why: "対応のための変更の終了待ち · every run that mends it must have ended", Then: "the chain of escalation goes on",
+			Name: "fixes", Why: "対応のための変更の終了待ち · every run that mends it must have ended: " + shortened(h.mends()), Then: "the chain of escalation goes on",
 			Alarms: h.chain(ctx, fixesWait, h.waits(ctx, fixesWait)), Wake: func() bool { return h.mending == 0 || h.disturbed(ctx)() },
 		}, runbook.Note, runbook.Severity))
 		if err != nil {
@@ -56,6 +56,15 @@ func (h *handling) review(ctx workflow.Context) (ready bool, err error) {
 		return back()
 	}
 	return true, nil
+}
+
+// shortened lists some runs: the line is also that of a timer, which is short.
+func shortened(runs []string) string {
+	const most = 2
+	if more := len(runs) - most; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(runs[:most], ", "), more)
+	}
+	return strings.Join(runs, ", ")
 }
 
 // disturbed tells whether a question about closing is no longer the one to ask: an alarm has rung, or the history is long.
@@ -209,7 +218,15 @@ func (h *handling) insist(ctx workflow.Context, step runbook.StepSpec) (err erro
 func (h *handling) ends(ctx workflow.Context, err error) {
 	ctx, stop := workflow.NewDisconnectedContext(ctx)
 	defer stop()
-	if waited := workflow.Await(ctx, func() bool { return h.mending+h.reading == 0 }); waited != nil {
+	if h.edition > 0 {
+		h.letGo()
+		if h.mending+h.reading+h.telling > 0 { // a few seconds
+			h.Says(ctx, "それまでの記録を終えてから終了します · it ends once what is under way is written down; fixes that go on: "+orNone(h.mends()))
+		}
+	}
+	if waited := workflow.Await(ctx, func() bool {
+		return h.mending+h.reading == 0 && (h.telling == 0 || h.edition == workflow.DefaultVersion)
+	}); waited != nil {
 		return // not on a context that nothing cancels
 	}
 	if h.relapsed != "" && h.record.ClosedAt != nil {
@@ -220,9 +237,25 @@ func (h *handling) ends(ctx workflow.Context, err error) {
 	}
 	_, words := activities.HowItEnded(err)
 	h.record.State = store.IncidentWithdrawn
-	h.wrote(ctx, "withdrawn", "", words)
+	h.wrote(ctx, "withdrawn", "", words+h.goOnBeside())
 	h.note(ctx, "withdrawn")
 	for _, list := range []string{h.on.ReportList, h.on.Operators} {
-		h.Tell(ctx, "withdrawn-"+list, "incident-withdrawn", list, map[string]string{"error": words, "detail": h.summary()})
+		h.Tell(ctx, "withdrawn-"+list, "incident-withdrawn", list, map[string]string{"error": words, "detail": h.summary() + h.goOnBeside()})
 	}
+}
+
+// goOnBeside says which fixes go on although the incident has ended, "" if there are none.
+func (h *handling) goOnBeside() string {
+	runs := h.mends()
+	if len(runs) == 0 {
+		return ""
+	}
+	return "\n次の変更・リリースは取り消されず、このまま続きます。承認や確認はそれぞれの実行で行ってください。不要なら各実行を取り消してください（starter cancel）：" + strings.Join(runs, "、")
+}
+
+func orNone(list []string) string {
+	if len(list) == 0 {
+		return "none"
+	}
+	return strings.Join(list, ", ")
 }

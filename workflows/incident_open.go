@@ -88,7 +88,7 @@ func (h *handling) diagnose(ctx workflow.Context, around time.Time) {
 		sources.Services = append(sources.Services, s.Service)
 	}
 	h.reading++
-	workflow.GoNamed(ctx, "diagnosis", func(ctx workflow.Context) {
+	workflow.GoNamed(h.beside(ctx), "diagnosis", func(ctx workflow.Context) {
 		defer func() { h.reading-- }()
 		found, err := runbook.Call(runbook.WithSummary(ctx, "read what may explain it"), runbook.Read, diagnosis.CollectIncidentFacts, sources)
 		if err != nil {

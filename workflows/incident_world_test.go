@@ -35,6 +35,7 @@ type outbreak struct {
 	sources  []activities.IncidentSources                    //
 	facts    func(activities.IncidentSources) []records.Fact //
 	mails    []activities.Mail                               // that were sent
+	onState  func(records.Incident)                          // as a state is recorded
 }
 
 func withOutbreak(w *world) *outbreak {
@@ -76,6 +77,9 @@ func withOutbreak(w *world) *outbreak {
 		return out, nil
 	})
 	stub(w, "RecordIncident", func(in records.Incident) (activities.IncidentRecorded, error) {
+		if o.onState != nil {
+			o.onState(in)
+		}
 		o.states = append(o.states, in)
 		return activities.IncidentRecorded{Seq: len(o.states)}, nil
 	})

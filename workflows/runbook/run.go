@@ -124,6 +124,12 @@ func (r *Run) say(ctx workflow.Context, s State, text string) {
 	}
 }
 
+// Says shows in one line what the run is doing, in the state in which it is.
+func (r *Run) Says(ctx workflow.Context, text string) {
+	r.status.Says = text
+	r.show(ctx)
+}
+
 // show refreshes what the Temporal UI displays.
 func (r *Run) show(ctx workflow.Context) { workflow.SetCurrentDetails(ctx, r.status.Markdown()) }
 
