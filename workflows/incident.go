@@ -148,6 +148,7 @@ type handling struct {
 	inputs   map[string]fixInput   // of fixes, by name
 	relapsed string                // alarm that has rung after recovery was reported, "" for none
 	events   map[string]bool       // IDs of alarm events that have come
+	recent   []string              // the same, the newest last
 	odd      int                   // alarm events that could not be read
 	edition  workflow.Version      // of incidentEdition
 	telling  int                   // things that are being written down beside the questions

@@ -14,7 +14,7 @@ import (
 const (
 	mostAlarms      = 50  // alarms by name
 	mostAlarmStates = 200 // changes of state that are recorded one by one
-	mostAlarmIDs    = 500 // IDs by which a repeated event is known
+	mostAlarmIDs    = 500 // newest IDs by which a repeated event is known
 	mostOdd         = 10  // events that cannot be read, recorded one by one
 )
 
@@ -101,15 +101,28 @@ func (h *handling) catchUp(ctx workflow.Context) {
 	}
 }
 
+// remember keeps the newest IDs of events. An edition before this one kept the first ones.
+func (h *handling) remember(ids ...string) {
+	for _, id := range ids {
+		if h.edition == workflow.DefaultVersion && len(h.recent) == mostAlarmIDs {
+			return
+		}
+		h.events[id] = true
+		h.recent = append(h.recent, id)
+		if len(h.recent) > mostAlarmIDs {
+			delete(h.events, h.recent[0])
+			h.recent = slices.Delete(h.recent, 0, 1)
+		}
+	}
+}
+
 // count counts an event, and says whether it is news.
 func (h *handling) count(ctx workflow.Context, event IncidentAlarm) bool {
 	if event.ID != "" {
 		if h.events[event.ID] {
 			return false
 		}
-		if len(h.events) < mostAlarmIDs {
-			h.events[event.ID] = true
-		}
+		h.remember(event.ID)
 	}
 	h.record.AlarmEvents++
 	now := workflow.Now(ctx).UTC()

@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -70,6 +71,88 @@ func (o *outbreak) alarmsWritten() (ids []string) {
 		}
 	}
 	return ids
+}
+
+func TestALongHistoryGoesOnInANewOne(t *testing.T) {
+	o := withOutbreak(newWorld(t))
+	o.lasting(10 * time.Hour)
+	acknowledged := by("tanaka")
+	acknowledged["id"] = "d1"
+	o.at(minute(4), "alarm", map[string]any{"id": "e2", "alarm": "hosts", "state": "ALARM"})
+	o.at(minute(4), "alarm", "nonsense")
+	o.at(minute(5), "acknowledge", acknowledged)
+	o.say(minute(10), "tanaka", "fix", fix("SettingChange", `{"value": "40"}`))
+	o.say(minute(11), "sato", "severity", map[string]string{"severity": "minor"})
+	o.say(minute(12), "kato", "pause", nil)
+	o.longAt(minute(20))
+	next, in, handed := o.goesOn(o.handle(reported()))
+	require.Equal(t, reported(), in, "the report goes along as it was")
+
+	started := handed.Record.Fixes[0].Run
+	stub(next.world, "FindRun", func(r activities.RunRef) (activities.RunFound, error) {
+		return activities.RunFound{Found: r.WorkflowID == started, Runbook: "SettingChange"}, nil
+	})
+	stub(next.world, "AwaitRun", func(activities.RunRef) (activities.RunEnded, error) {
+		return activities.RunEnded{Kind: runbook.ErrRolledBack, Words: "the watch was not passed"}, nil
+	})
+	next.at(minute(21), "alarm", map[string]any{"id": "e2", "alarm": "hosts", "state": "ALARM"})
+	next.at(minute(22), "acknowledge", acknowledged)
+	next.env.RegisterDelayedCallback(func() {
+		require.Equal(t, runbook.ClockPaused, next.status().Clocks[2].State)
+		require.Contains(t, next.status().Says, "復旧作業中", "not that a fix is found again")
+	}, 5*time.Minute)
+	next.say(minute(32), "kato", "resume", nil)
+	next.say(minute(60), "tanaka", "done", nil)
+	next.say(minute(100), "tanaka", "done", cause())
+	next.approveAsSeen(minute(110), "sato")
+	require.NoError(t, next.handleOn(in, handed))
+	end := next.last()
+	require.Equal(t, 3, end.AlarmEvents, "that of the report, e2, and the quiet one: an event that came before does not count again")
+	require.True(t, contains(next.refusals(), "has been received before"), "nor does a decision")
+	require.Equal(t, []string{"fix", "closed", "closed"}, next.mailed(), "what was done is not done again")
+	require.Equal(t, next.states[0].ID, end.ID)
+	require.Equal(t, "RolledBack: the watch was not passed", end.Fixes[0].Outcome, "a fix is waited for again, and not started again")
+	require.Empty(t, next.inputs)
+	require.Equal(t, []any{"minor", "sato", minute(5).UTC(), minute(60).UTC()}, []any{end.Severity, end.SetBy, end.AcknowledgedAt.UTC(), end.RecoveredAt.UTC()})
+	require.Equal(t, 40*time.Minute, next.result().Clocks[2].Elapsed, "an hour, with a pause of 20 minutes over both histories")
+}
+
+func TestRecoveryThatWasStableIsNotWatchedAgainInANewHistory(t *testing.T) {
+	o := withOutbreak(newWorld(t))
+	o.say(minute(5), "tanaka", "acknowledge", nil)
+	o.say(minute(60), "tanaka", "done", nil)
+	o.say(minute(100), "tanaka", "done", cause())
+	o.longAt(minute(120))
+	next, in, handed := o.goesOn(o.handle(reported()))
+	next.approveAsSeen(minute(130), "sato")
+	require.NoError(t, next.handleOn(in, handed))
+	require.Zero(t, next.looks)
+	require.Equal(t, "接続プールの枯渇", next.problems[0].RootCause)
+}
+
+func TestOnlyTheNewestEventsAreKnownByTheirIDs(t *testing.T) {
+	const known = 500
+	o := withOutbreak(newWorld(t))
+	event := func(o *outbreak, at, n int) {
+		o.at(minute(at), "alarm", map[string]any{"id": fmt.Sprint("flood-", n), "alarm": "5xx", "state": "ALARM"})
+	}
+	for n := range known + 100 {
+		event(o, 3, n)
+	}
+	event(o, 4, known+99) // the newest
+	event(o, 4, 100)      // the oldest that is known
+	event(o, 4, 0)        // so long ago that it counts again
+	o.say(minute(5), "tanaka", "acknowledge", nil)
+	o.longAt(minute(20))
+	next, in, handed := o.goesOn(o.handle(reported()))
+	require.Equal(t, 1+known+100+1+1, handed.Record.AlarmEvents)
+	event(next, 21, known+99)
+	event(next, 21, 0)
+	next.say(minute(60), "tanaka", "done", nil)
+	next.say(minute(100), "tanaka", "done", cause())
+	next.approveAsSeen(minute(110), "sato")
+	require.NoError(t, next.handleOn(in, handed))
+	require.Equal(t, handed.Record.AlarmEvents, next.last().AlarmEvents)
 }
 
 // An alarm that rings while the run moves into a new history is an alarm there, wherever the old one has got to.

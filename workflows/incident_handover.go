@@ -12,13 +12,15 @@ import (
 
 // IncidentHanded is what a run takes along into a new history.
 type IncidentHanded struct {
-	Run     runbook.Handed  `json:"run"`
-	Record  store.Incident  `json:"record"`
-	Problem store.Problem   `json:"problem"`
-	Pauses  []sla.Pause     `json:"pauses"`
-	Steps   map[string]int  `json:"steps"`
-	Events  map[string]bool `json:"events"`
-	Odd     int             `json:"odd"`
+	Run     runbook.Handed `json:"run"`
+	Record  store.Incident `json:"record"`
+	Problem store.Problem  `json:"problem"`
+	Pauses  []sla.Pause    `json:"pauses"`
+	Steps   map[string]int `json:"steps"`
+	Odd     int            `json:"odd"`
+
+	Events map[string]bool `json:"events,omitempty"` // IDs, as an edition before this one has handed them over
+	Recent []string        `json:"recent"`           // IDs of alarm events, the newest last
 
 	Inputs map[string]fixInput `json:"inputs"`
 
@@ -52,9 +54,8 @@ func (h *handling) takeOver(handed *IncidentHanded) {
 	if handed.Told != nil {
 		h.told = handed.Told
 	}
-	if handed.Events != nil {
-		h.events = handed.Events
-	}
+	h.remember(workflow.DeterministicKeys(handed.Events)...)
+	h.remember(handed.Recent...)
 }
 
 // long tells whether the run should go on in a new history, and can: fixes are found again there, a diagnosis is not.
@@ -78,7 +79,7 @@ func (h *handling) goOn(ctx workflow.Context) error {
 	h.leaving = true
 	h.drain(ctx)
 	return workflow.NewContinueAsNewError(ctx, incident.Name, h.in, &IncidentHanded{
-		Run: run, Record: h.record, Problem: h.problem, Pauses: h.pauses, Steps: h.steps, Events: h.events, Odd: h.odd, Inputs: h.inputs,
+		Run: run, Record: h.record, Problem: h.problem, Pauses: h.pauses, Steps: h.steps, Recent: h.recent, Odd: h.odd, Inputs: h.inputs,
 		Relapsed: h.relapsed, News: h.news, Since: h.since, Told: h.told,
 	})
 }
