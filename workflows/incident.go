@@ -152,6 +152,7 @@ type handling struct {
 	odd      int                   // alarm events that could not be read
 	edition  workflow.Version      // of incidentEdition
 	telling  int                   // things that are being written down beside the questions
+	ending   bool                  // and takes nothing more in
 	leaving  bool                  // it is about to go on in a new history
 	stops    []workflow.CancelFunc // of what goes on beside the questions
 	news     []AlarmNews           // for that one to write down
@@ -176,7 +177,9 @@ func Incident(ctx workflow.Context, raw converter.RawValue, handed *IncidentHand
 		ID: h.record.ID, Severity: h.record.Severity, DetectedAt: h.record.DetectedAt, RecoveredAt: h.record.RecoveredAt, ClosedAt: h.record.ClosedAt,
 		Clocks: h.record.Clocks, AlarmEvents: h.record.AlarmEvents, Problem: h.record.Problem, Report: h.record.Report,
 	}
-	result.Evidence, err = h.Finish(ctx, err)
+	_, err = h.Finish(ctx, err)
+	h.tellLate(ctx)
+	result.Evidence, result.AlarmEvents = h.Status().Evidence, h.record.AlarmEvents
 	return result, err
 }
 

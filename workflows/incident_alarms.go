@@ -126,7 +126,7 @@ func (h *handling) count(ctx workflow.Context, event IncidentAlarm) bool {
 	}
 	h.record.AlarmEvents++
 	now := workflow.Now(ctx).UTC()
-	if event.State == "ALARM" && h.record.State != store.IncidentOpen && h.record.State != store.IncidentWorking {
+	if event.State == "ALARM" && (h.ending || h.record.State != store.IncidentOpen && h.record.State != store.IncidentWorking) {
 		h.relapsed = event.Alarm
 	}
 	i := slices.IndexFunc(h.record.Alarms, func(a store.IncidentAlarm) bool { return a.Alarm == event.Alarm })

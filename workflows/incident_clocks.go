@@ -26,12 +26,12 @@ var clockNames = map[string]struct{ ja, en string }{
 }
 
 // mostNotes are kept in the record.
-const mostNotes = 400
+const mostNotes = 200
 
 // limits are those of the severity in force.
 func (h *handling) limits() system.SeverityTarget {
 	limits, err := h.on.Severity(h.record.Severity)
-	if err != nil { // the severity has gone from system.yaml meanwhile: the worst one's limits hold
+	if err != nil && len(h.on.Severities) > 0 { // the severity has gone from system.yaml meanwhile: the worst one's limits hold
 		limits = h.on.Severities[0]
 	}
 	return limits

@@ -85,6 +85,9 @@ func (h *handling) close(ctx workflow.Context) (closed bool, err error) {
 			err = h.pass(ctx, gate)
 		}
 		switch {
+		case err == nil && h.edition > 0 && h.relapsed != "": // it rang while the approval was checked once more
+			h.unwell(ctx, []string{"the alarm " + h.relapsed + " rang before it was closed"})
+			return false, nil
 		case err == nil:
 			now := workflow.Now(ctx).UTC()
 			h.record.ClosedAt, h.record.State, h.relapsed = &now, store.IncidentClosed, ""
@@ -218,7 +221,8 @@ func (h *handling) insist(ctx workflow.Context, step runbook.StepSpec) (err erro
 func (h *handling) ends(ctx workflow.Context, err error) {
 	ctx, stop := workflow.NewDisconnectedContext(ctx)
 	defer stop()
-	if h.edition > 0 {
+	h.ending = h.edition > 0
+	if h.ending {
 		h.letGo()
 		if h.mending+h.reading+h.telling > 0 { // a few seconds
 			h.Says(ctx, "それまでの記録を終えてから終了します · it ends once what is under way is written down; fixes that go on: "+orNone(h.mends()))
@@ -229,7 +233,7 @@ func (h *handling) ends(ctx workflow.Context, err error) {
 	}); waited != nil {
 		return // not on a context that nothing cancels
 	}
-	if h.relapsed != "" && h.record.ClosedAt != nil {
+	if h.relapsed != "" && h.record.ClosedAt != nil && !h.ending {
 		h.escalate(ctx, lateAlarm)
 	}
 	if err == nil || h.record.Seq == 0 || h.record.ClosedAt != nil {
@@ -241,6 +245,20 @@ func (h *handling) ends(ctx workflow.Context, err error) {
 	h.note(ctx, "withdrawn")
 	for _, list := range []string{h.on.ReportList, h.on.Operators} {
 		h.Tell(ctx, "withdrawn-"+list, "incident-withdrawn", list, map[string]string{"error": words, "detail": h.summary() + h.goOnBeside()})
+	}
+}
+
+// tellLate tells of alarms that came too late to be part of the incident: until its run ends they reach it, and open none of their own.
+// Nothing is waited for once it has returned.
+func (h *handling) tellLate(ctx workflow.Context) {
+	ctx, stop := workflow.NewDisconnectedContext(ctx)
+	defer stop()
+	for h.ending && h.record.Seq > 0 {
+		if waited := workflow.Await(ctx, func() bool { return h.telling == 0 }); waited != nil || h.relapsed == "" {
+			return
+		}
+		h.relapsed = ""
+		h.escalate(ctx, lateAlarm)
 	}
 }
 

@@ -220,3 +220,32 @@ func TestAnswersDuringTheHandoverAreAllRecorded(t *testing.T) {
 		require.Contains(t, a.Refusal, "the run is not waiting for")
 	}
 }
+
+// The description may have changed while the incident was open: it goes on as it was resolved at first, and somebody is told.
+func TestAnIncidentGoesOnThoughTheDescriptionNoLongerTakesIt(t *testing.T) {
+	for name, spoil := range map[string]func(*outbreak){
+		"its operator has left": func(o *outbreak) {
+			o.fail["ResolveIncident"] = func(int) error { return refusedWith("the operator tanaka is unknown") }
+		},
+		"nobody can pass the gate now":  func(o *outbreak) { o.eligible = []string{"ito"} },
+		"its severity has been renamed": func(o *outbreak) { o.severities = []string{"p1", "p2"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := withOutbreak(newWorld(t))
+			o.say(minute(5), "tanaka", "acknowledge", nil)
+			o.longAt(minute(20))
+			next, in, handed := o.goesOn(o.handle(reported()))
+			spoil(next)
+			next.env.RegisterDelayedCallback(func() { next.eligible = []string{"ito", "sato"} }, 30*time.Minute) // and somebody mends it
+			next.say(minute(60), "tanaka", "done", nil)
+			next.say(minute(100), "tanaka", "done", cause())
+			next.approveAsSeen(minute(110), "sato")
+			require.NoError(t, next.handleOn(in, handed))
+			require.Equal(t, records.IncidentClosed, next.last().State)
+			if name != "its severity has been renamed" {
+				require.Len(t, next.escalatedAt("system.yaml"), 1)
+				require.NotNil(t, next.find("not-resolved"))
+			}
+		})
+	}
+}

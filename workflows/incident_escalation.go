@@ -20,13 +20,15 @@ const (
 	closureWait = "closure"
 	lateAlarm   = "late-alarm"
 	failedMail  = "first-report-failed"
+	unresolved  = "not-resolved"
 )
 
 var escalationWords = map[string]string{
 	acknowledgeClock: "対応開始の期限を過ぎても、対応を開始した者がいません。", reportClock: "第一報の期限を過ぎています。", recoveryClock: "復旧の期限を過ぎています。",
 	pausedWait: "報告者への確認待ちで、時計が止まったままです。", reviewWait: "復旧後、原因と再発防止策がまだ記録されていません。",
 	fixesWait: "復旧しましたが、対応のための変更がまだ終わっていません。", closureWait: "終結の承認期限を過ぎました。改めて承認を依頼します。",
-	lateAlarm: "終結の手続き中にアラームが発生しました。必要に応じて新しい障害として受け付けてください。", failedMail: "第一報のメールを送信できませんでした。電話等でご連絡のうえ、その旨を記録してください。",
+	lateAlarm: "終結または取下げの手続き中にアラームが発生しました。必要に応じて新しい障害として受け付けてください。", failedMail: "第一報のメールを送信できませんでした。電話等でご連絡のうえ、その旨を記録してください。",
+	unresolved: "system.yaml の変更により、この障害の前提（担当者・終結の承認者等）が満たされなくなりました。障害対応はこれまでの内容で継続します。system.yaml をご確認ください。",
 }
 
 const (

@@ -7,6 +7,7 @@ import (
 
 	store "tejun/internal/records"
 	"tejun/internal/sla"
+	"tejun/internal/system"
 	"tejun/workflows/runbook"
 )
 
@@ -24,8 +25,9 @@ type IncidentHanded struct {
 
 	Inputs map[string]fixInput `json:"inputs"`
 
-	Relapsed string      `json:"relapsed"` // alarm that has rung after recovery was reported
-	News     []AlarmNews `json:"news"`     // events that are counted and not written down yet
+	On       *system.IncidentTarget `json:"on"`       // what the report meant, in case that it is not resolved again
+	Relapsed string                 `json:"relapsed"` // alarm that has rung after recovery was reported
+	News     []AlarmNews            `json:"news"`     // events that are counted and not written down yet
 
 	Since map[string]time.Time `json:"since"` // when the waiting for something began
 	Told  map[string]time.Time `json:"told"`  // when somebody was told about it last
@@ -42,6 +44,9 @@ func (h *handling) takeOver(handed *IncidentHanded) {
 	h.TakeOver(handed.Run)
 	h.record, h.problem, h.pauses, h.odd = handed.Record, handed.Problem, handed.Pauses, handed.Odd
 	h.relapsed, h.news = handed.Relapsed, handed.News
+	if handed.On != nil {
+		h.on = *handed.On
+	}
 	if handed.Inputs != nil {
 		h.inputs = handed.Inputs
 	}
@@ -76,10 +81,13 @@ func (h *handling) goOn(ctx workflow.Context) error {
 		h.catchUp(ctx)
 		return err
 	}
+	for _, id := range workflow.DeterministicKeys(run.Seen) { // only that it has come matters: a history begins with 2 MB at most
+		run.Seen[id] = runbook.Answered{ID: id}
+	}
 	h.leaving = true
 	h.drain(ctx)
 	return workflow.NewContinueAsNewError(ctx, incident.Name, h.in, &IncidentHanded{
 		Run: run, Record: h.record, Problem: h.problem, Pauses: h.pauses, Steps: h.steps, Recent: h.recent, Odd: h.odd, Inputs: h.inputs,
-		Relapsed: h.relapsed, News: h.news, Since: h.since, Told: h.told,
+		On: &h.on, Relapsed: h.relapsed, News: h.news, Since: h.since, Told: h.told,
 	})
 }

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -16,10 +17,15 @@ import (
 func (h *handling) open(ctx workflow.Context) error {
 	from := h.Status().StartedAt
 	on, err := runbook.Resolve(ctx, directory.ResolveIncident, h.in.request(from))
-	if err != nil {
+	var unfit error // an incident that is open is not given up because the description has changed
+	switch {
+	case err == nil:
+		h.on = on
+	case runbook.WasCancelled(ctx, err) || len(h.on.Escalation) == 0:
 		return err
+	default:
+		unfit, on = err, h.on
 	}
-	h.on = on
 	if h.record.ID == "" {
 		severity, err := on.SeverityOf(h.in.Impact, h.in.Urgency)
 		if err != nil {
@@ -39,13 +45,20 @@ func (h *handling) open(ctx workflow.Context) error {
 		return err
 	}
 	if err := h.CanPass(ctx, h.closureGate()); err != nil {
-		return err
+		if runbook.WasCancelled(ctx, err) || h.record.Seq == 0 || h.edition == workflow.DefaultVersion {
+			return err
+		}
+		unfit = errors.Join(unfit, err)
 	}
 	h.listen(ctx)
 	if h.record.Seq > 0 { // it goes on
 		h.readClocks(ctx)
 		h.catchUp(ctx)
 		h.findFixes(ctx)
+		if unfit != nil {
+			h.Record(ctx, "not-resolved", "", map[string]string{"problem": runbook.Words(unfit)})
+			h.escalate(ctx, unresolved)
+		}
 		return nil
 	}
 	if h.in.Alarm != nil {
