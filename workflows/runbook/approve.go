@@ -26,6 +26,8 @@ type Gate struct {
 	Plan       func(workflow.Context) ([]plan.Change, error) // computes the plan anew
 	// Wake closes the gate unanswered once it is true, as its deadline does; nil for never.
 	Wake func() bool
+	// Alarms ring while the gate stays open, as those of a question do.
+	Alarms []Alarm
 }
 
 // Planned computes the plan for the first time and shows it.
@@ -112,10 +114,13 @@ func (r *Run) Approve(ctx workflow.Context, g Gate) error {
 	mail := r.gateMail(q, q.until)
 	var alarms []alarm
 	for i, at := range terms.Reminders {
-		alarms = append(alarms, alarm{at, mail("approval-reminder", terms.NotifyList, i+1)})
+		alarms = append(alarms, alarm{at: at, do: mail("approval-reminder", terms.NotifyList, i+1)})
 	}
 	if !terms.EscalateAt.IsZero() {
-		alarms = append(alarms, alarm{terms.EscalateAt, mail("approval-escalation", terms.EscalateList, 1)})
+		alarms = append(alarms, alarm{at: terms.EscalateAt, do: mail("approval-escalation", terms.EscalateList, 1)})
+	}
+	for _, a := range g.Alarms {
+		alarms = append(alarms, alarm{a.At, a.Do, a.Late})
 	}
 	workflow.GoNamed(ctx, "approval-request", mail("approval-request", terms.NotifyList, 0))
 	answer, err := r.ask(ctx, q, alarms...)

@@ -46,15 +46,20 @@ func (r *Run) Long(ctx workflow.Context) bool {
 	return info.GetCurrentHistoryLength() >= longHistory || info.GetContinueAsNewSuggested()
 }
 
-// HandOver gets the run ready to go on in a new history: it waits until every message has had its answer. What it returns goes
-// along; nothing may be waited for between it and the end. A run that has something to put back cannot go on in another history, and
-// children do only if they are told to stay.
-func (r *Run) HandOver(ctx workflow.Context) (Handed, error) {
+// HandOver gets the run ready to go on in a new history: it waits until every message has had its answer, and until the runbook is
+// ready too. What it returns goes along; nothing may be waited for between it and the end. A run that has something to put back
+// cannot go on in another history, and children do only if they are told to stay. A run that is cancelled meanwhile does not go on.
+func (r *Run) HandOver(ctx workflow.Context, ready ...func() bool) (Handed, error) {
 	if len(r.undo) > 0 || len(r.status.Holds) > 0 {
 		return Handed{}, End(ErrRefused, "a run that has something to put back cannot go on in a new history")
 	}
 	r.Record(ctx, "continued", "", map[string]any{"events": workflow.GetInfo(ctx).GetCurrentHistoryLength()})
-	err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) && !r.judging.IsLocked() })
+	err := workflow.Await(ctx, func() bool {
+		return workflow.AllHandlersFinished(ctx) && r.deciding == 0 && !slices.ContainsFunc(ready, func(is func() bool) bool { return !is() })
+	})
+	if err == nil {
+		err = ctx.Err()
+	}
 	answers := r.status.Approvals
 	handed := Handed{
 		Seen: maps.Clone(r.seen), Refused: r.decided - r.counted, Opened: maps.Clone(r.opened), Answers: answers[max(0, len(answers)-mostHanded):], Steps: r.status.Steps, Children: r.status.Children,

@@ -60,6 +60,8 @@ func (r *Run) decide(ctx workflow.Context, action string, raw converter.RawValue
 		answered.Refusal = fmt.Sprintf("this run has taken %d decisions and takes no more", mostDecisions)
 		return answered
 	}
+	r.deciding++
+	defer func() { r.deciding-- }()
 	if err := r.judging.Lock(ctx); err != nil {
 		answered.Refusal = err.Error()
 		return answered

@@ -197,8 +197,9 @@ func (q *question) waitingFor() *WaitingFor {
 
 // alarm is something to do at a time while a question is open.
 type alarm struct {
-	at time.Time
-	do func(workflow.Context)
+	at   time.Time
+	do   func(workflow.Context)
+	late bool // it rings even if its time came while another one was seen to
 }
 
 // ask opens a question and waits for its answer or its end. It returns nil when the time is over. The alarms ring in
@@ -215,8 +216,13 @@ func (r *Run) ask(ctx workflow.Context, q *question, alarms ...alarm) (*Answered
 		}
 	}()
 	slices.SortStableFunc(alarms, func(a, b alarm) int { return a.at.Compare(b.at) })
+	opened := workflow.Now(ctx)
 	for _, a := range alarms {
-		if !a.at.After(workflow.Now(ctx)) || !a.at.Before(q.until) {
+		past := workflow.Now(ctx)
+		if a.late {
+			past = opened
+		}
+		if !a.at.After(past) || !a.at.Before(q.until) {
 			continue
 		}
 		if answered, err := r.await(ctx, q, a.at); answered || err != nil {

@@ -52,6 +52,7 @@ type Run struct {
 	decided    int                 // decisions received, to stop a flood
 	counted    int                 // those of them that counted
 	judging    workflow.Mutex      // decisions are judged one after another, in the order of history
+	deciding   int                 // decisions that have come and have no answer yet
 	records    int                 // evidence rows that the workflow itself has asked for
 	undo       []undoEntry         // newest last
 	cancel     workflow.CancelFunc // cancels the context of the work, not that of the way back
@@ -126,6 +127,12 @@ func (r *Run) say(ctx workflow.Context, s State, text string) {
 	if err := workflow.UpsertTypedSearchAttributes(ctx, AttributeState.ValueSet(string(s))); err != nil {
 		workflow.GetLogger(ctx).Error("the search attribute TejunState was not set", "error", err)
 	}
+}
+
+// Says shows in one line what the run is doing, in the state in which it is.
+func (r *Run) Says(ctx workflow.Context, text string) {
+	r.status.Says = text
+	r.show(ctx)
 }
 
 // show refreshes what the Temporal UI displays.
