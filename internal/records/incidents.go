@@ -38,7 +38,7 @@ func (s *Store) RecordIncident(ctx context.Context, in Incident) (Incident, erro
 	if err := checkIncident(in); err != nil {
 		return Incident{}, fmt.Errorf("record an incident: %w: %w", ErrInvalid, err)
 	}
-	body, err := json.Marshal(in)
+	body, err := jsonb(in)
 	if err != nil {
 		return Incident{}, fmt.Errorf("record the incident %s: %w", in.ID, err)
 	}

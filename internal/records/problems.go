@@ -59,13 +59,13 @@ func (s *Store) RecordProblem(ctx context.Context, p Problem) (Problem, error) {
 	if err := errors.Join(problems...); err != nil {
 		return Problem{}, fmt.Errorf("record a problem: %w: %w", ErrInvalid, err)
 	}
-	body, err := json.Marshal(p)
+	body, err := jsonb(p)
 	if err != nil {
 		return Problem{}, fmt.Errorf("record the problem %s: %w", p.ID, err)
 	}
 	row, err := json.Marshal(map[string]any{
 		"problem": p.ID, "key": p.Key, "incident": p.Incident, "workflow_id": p.WorkflowID, "run_id": p.RunID, "at": p.At,
-		"title": p.Title, "state": p.State, "body": json.RawMessage(body),
+		"title": p.Title, "state": p.State, "body": body,
 	})
 	if err != nil {
 		return Problem{}, fmt.Errorf("record the problem %s: %w", p.ID, err)
