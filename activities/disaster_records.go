@@ -15,6 +15,7 @@ type disasterStore interface {
 	OpenDisaster(ctx context.Context, d records.Disaster) (records.Disaster, error)
 	FinishDisaster(ctx context.Context, d records.Disaster) (records.Disaster, error)
 	EarlierDisasters(ctx context.Context, system string, before time.Time, limit int) ([]records.Disaster, error)
+	modeStore
 	fenceStore
 }
 
@@ -46,7 +47,14 @@ func (a *Disasters) OpenDisaster(ctx context.Context, in records.Disaster) (reco
 	run := activity.GetInfo(ctx).WorkflowExecution
 	in.WorkflowID, in.RunID = run.ID, run.RunID
 	row, err := a.store.OpenDisaster(ctx, in)
-	return row, disasterError(err, "open the run in the registry of disasters")
+	if err != nil {
+		return row, disasterError(err, "open the run in the registry of disasters")
+	}
+	mode, err := a.store.DisasterModeOfRun(ctx, in.WorkflowID)
+	if err == nil && mode != in.Mode {
+		return row, fail(Refused, "the ID %s was used for a drill and for a real disaster, and counts as a drill: start it under an ID of its own", in.WorkflowID)
+	}
+	return row, disasterError(err, "look whether the ID was used before")
 }
 
 // FinishDisaster writes down what was measured, as drillreport.Report.Record makes it, and where the report lies.

@@ -115,10 +115,7 @@ func DisasterRecovery(ctx workflow.Context, raw converter.RawValue) (DisasterRec
 		d.result.Evidence, err = d.Finish(ctx, err)
 		return d.result, err
 	}
-	if err = d.wayBack(ctx, err); !runbook.IsEnd(err, runbook.ErrUndoFailed) || d.result.DeclaredAt != nil {
-		err = d.report(ctx, err)
-	}
-	err = d.Close(ctx, err)
+	err = d.Close(ctx, d.report(ctx, d.wayBack(ctx, err)))
 	d.result.Plan, d.result.Evidence = d.PlanDigest(), d.Status().Evidence
 	return d.result, err
 }
@@ -188,12 +185,6 @@ func (d *disaster) resolve(ctx workflow.Context) error {
 		}
 		d.finalCopy = &copies
 	}
-	_, err = runbook.Resolve(ctx, disasters.OpenDisaster, store.Disaster{
-		Operation: d.Operation(), System: on.SystemID, Mode: on.Mode, Manner: on.Manner, Title: d.in.Title, StartedAt: d.Status().StartedAt,
-	})
-	if err != nil {
-		return err
-	}
 	err = d.About(ctx, runbook.Subject{
 		System: on.SystemID, Environment: on.Environment, Requester: on.Requester, Operator: on.Operator, Targets: d.resources(), About: d.facts(),
 		Mail: map[string]string{"title": d.in.Title, "reason": d.in.Reason, "mode": on.Mode},
@@ -206,7 +197,13 @@ func (d *disaster) resolve(ctx workflow.Context) error {
 			return err
 		}
 	}
-	return d.Reserve(ctx, d.resources(), workflow.Now(ctx), on.HoldUntil)
+	if err := d.Reserve(ctx, d.resources(), workflow.Now(ctx), on.HoldUntil); err != nil {
+		return err
+	}
+	_, err = runbook.Resolve(ctx, disasters.OpenDisaster, store.Disaster{
+		Operation: d.Operation(), System: on.SystemID, Mode: on.Mode, Manner: on.Manner, Title: d.in.Title, StartedAt: d.Status().StartedAt,
+	})
+	return err
 }
 
 func (d *disaster) facts() []runbook.Fact {
