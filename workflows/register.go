@@ -41,6 +41,7 @@ func All() []Runbook {
 		{Spec: dataRepair, Example: "examples/data-repair.json", Check: checkDataRepair, Workflow: DataRepair},
 		{Spec: settingChange, Example: "examples/setting-change.json", Check: checkSettingChange, Workflow: SettingChange},
 		{Spec: release, Example: "examples/release.json", Check: checkRelease, Workflow: Release},
+		{Spec: disasterReadiness, Example: "examples/disaster-readiness.json", Check: checkDisasterReadiness, Workflow: DisasterReadiness},
 		{Spec: dataSupport, Example: "examples/data-support.json", Check: checkDataSupport, Workflow: DataSupport},
 	}
 }
