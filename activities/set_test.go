@@ -19,7 +19,7 @@ func TestEveryActivityIsRegisteredUnderItsOwnName(t *testing.T) {
 	registry := &counting{}
 	b.set.Register(registry)
 	methods := []string{}
-	for _, set := range []reflect.Value{reflect.ValueOf(b.set), reflect.ValueOf(b.set.Releases)} {
+	for _, set := range []reflect.Value{reflect.ValueOf(b.set), reflect.ValueOf(b.set.Releases), reflect.ValueOf(b.set.Disaster)} {
 		for i := range set.NumField() {
 			for j := range set.Field(i).NumMethod() {
 				methods = append(methods, set.Field(i).Type().Method(j).Name)

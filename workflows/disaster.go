@@ -36,7 +36,7 @@ type DisasterRecoveryInput struct {
 	Manner     string         `json:"manner"` // "graceful": the primary region answers; "ungraceful": it does not
 	Title      string         `json:"title"`  // Japanese
 	Reason     string         `json:"reason"` // Japanese
-	Ticket     string         `json:"ticket"`
+	Ticket     string         `json:"ticket,omitempty"`
 	Requester  string         `json:"requester"`
 	Operator   string         `json:"operator"`
 	DisasterAt runbook.Moment `json:"disasterAt,omitempty"` // real only: when it struck, RFC 3339
@@ -49,7 +49,7 @@ func (in *DisasterRecoveryInput) Validate() error {
 	p.oneOf("manner", in.Manner, []string{system.DisasterGraceful, system.DisasterUngraceful})
 	p.line("title", in.Title, 120)
 	p.text("reason", in.Reason, 2000)
-	p.line("ticket", in.Ticket, 64)
+	p.optional("ticket", in.Ticket, 64)
 	p.line("requester", in.Requester, 64)
 	p.line("operator", in.Operator, 64)
 	if _, absolute := in.DisasterAt.At(); in.DisasterAt != "" && !absolute {
@@ -219,7 +219,7 @@ func (d *disaster) facts() []runbook.Fact {
 		{Name: "区分 · Mode", Value: mode},
 		{Name: "件名 · Title", Value: d.in.Title},
 		{Name: "切替方法 · Manner", Value: manner},
-		{Name: "依頼番号 · Ticket", Value: d.in.Ticket},
+		{Name: "依頼番号 · Ticket", Value: orDash(d.in.Ticket)},
 		{Name: "切替先 · From and to", Value: d.on.Region + " → " + d.on.DRRegion + ", " + d.on.RecordName},
 		{Name: "目標 · Targets", Value: fmt.Sprintf("RTO %s, RPO %s", d.on.RTO, d.on.RPO)},
 		{Name: "依頼者・作業者 · Requester and operator", Value: d.on.Requester + ", " + d.on.Operator},

@@ -41,6 +41,7 @@ func All() []Runbook {
 		{Spec: dataRepair, Example: "examples/data-repair.json", Check: checkDataRepair, Workflow: DataRepair},
 		{Spec: settingChange, Example: "examples/setting-change.json", Check: checkSettingChange, Workflow: SettingChange},
 		{Spec: release, Example: "examples/release.json", Check: checkRelease, Workflow: Release},
+		{Spec: disasterRecovery, Example: "examples/dr-drill.json", Check: checkDisasterRecovery, Workflow: DisasterRecovery},
 		{Spec: disasterReadiness, Example: "examples/disaster-readiness.json", Check: checkDisasterReadiness, Workflow: DisasterReadiness},
 		{Spec: dataSupport, Example: "examples/data-support.json", Check: checkDataSupport, Workflow: DataSupport},
 	}
@@ -93,6 +94,15 @@ func checkRelease(raw []byte, sys *system.System, _ *calendar.Calendar, now time
 		return err
 	}
 	_, err := sys.ResolveRelease(in.request(now))
+	return err
+}
+
+func checkDisasterRecovery(raw []byte, sys *system.System, _ *calendar.Calendar, now time.Time) error {
+	var in DisasterRecoveryInput
+	if err := decode(raw, &in); err != nil {
+		return err
+	}
+	_, err := sys.ResolveDisaster(in.request("", false, now))
 	return err
 }
 
