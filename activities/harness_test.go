@@ -99,7 +99,7 @@ func newBench(t *testing.T, changes ...func(*system.System)) *bench {
 	})
 	require.NoError(t, err)
 	for _, c := range []*changer{&b.set.CloudFront.changes, &b.set.WAFV2.changes, &b.set.S3.changes, &b.set.ECS.changes, &b.set.CloudWatch.changes, &b.set.Scheduler.changes, &b.set.Settings.changes,
-		&b.set.ECSReleases.changes, &b.set.Lambda.changes, &b.set.S3Releases.changes} {
+		&b.set.ECSReleases.changes, &b.set.Lambda.changes, &b.set.S3Releases.changes, &b.set.Route53.changes, &b.set.DisasterECS.changes} {
 		c.wait = time.Millisecond
 	}
 	return b

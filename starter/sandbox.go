@@ -19,7 +19,7 @@ files; faults make calls go wrong on purpose. None of this exists on a real acco
 		Example: `  starter sandbox journal
   starter sandbox fault add cloudfront UpdateDistribution executed-then-timeout
   starter sandbox mail list`,
-	}, a.journalCommand(), a.faultCommand(), a.mailCommand(), a.putCommand(), a.ringCommand())
+	}, a.journalCommand(), a.faultCommand(), a.mailCommand(), a.putCommand(), a.ringCommand(), a.regionCommand())
 }
 
 // openSandbox opens the sandbox that is in use. The caller closes it.

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"tejun/internal/site"
 	"tejun/internal/system"
 )
 
@@ -46,6 +47,10 @@ func (d *description) Load() (*system.System, error) {
 		return d.read, nil
 	}
 	with := *d.read
-	with.Site.URL = d.siteURL
+	if with.Environment == productionEnvironment {
+		with.Site.URL = d.siteURL
+	} else {
+		site.Simulate(&with, d.siteURL)
+	}
 	return &with, nil
 }

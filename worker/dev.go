@@ -107,6 +107,9 @@ func runDev(ctx context.Context, s surroundings, o devOptions) (err error) {
 		return err
 	}
 	d.started = append(d.started, behind.Close)
+	if err := seedCopy(ctx, box, described); err != nil {
+		return err
+	}
 	if err := d.startSite(box); err != nil {
 		return err
 	}

@@ -29,6 +29,17 @@ func (e *edges) serve(v visit) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	region, err := e.place(v)
+	if err != nil {
+		return answer{}, err
+	}
+	if region != "" && region == e.system.AWS.DRRegion {
+		a := e.fromStandby(world, v)
+		if !world.Lost[region] {
+			a.header.Set(e.servedBy(), region)
+		}
+		return a, nil
+	}
 	d, ok := world.Distributions[e.system.Distribution.ID]
 	if !ok {
 		return answer{}, fmt.Errorf("the sandbox has no distribution %s: was it seeded from another description?", e.system.Distribution.ID)
@@ -43,6 +54,9 @@ func (e *edges) serve(v visit) (answer, error) {
 	}
 	a.header.Set("Via", "1.1 "+d.Domain+" (CloudFront)")
 	a.header.Set("X-Amz-Cf-Pop", edge)
+	if region != "" && !world.Lost[region] {
+		a.header.Set(e.servedBy(), region)
+	}
 	return a, nil
 }
 
@@ -98,6 +112,9 @@ func (e *edges) fromOrigin(world sandbox.World, config types.DistributionConfig,
 	for _, o := range config.Origins.Items {
 		if aws.ToString(o.Id) != target {
 			continue
+		}
+		if world.Lost[e.system.AWS.Region] {
+			return cloudfrontError(http.StatusGatewayTimeout, "CloudFront cannot reach the origin."), nil
 		}
 		if o.S3OriginConfig != nil {
 			return e.fromBucket(o, v)

@@ -31,6 +31,7 @@ func New(s *sandbox.Sandbox, sys *system.System) http.Handler {
 // visit is a request as the edge sees it.
 type visit struct {
 	client netip.Addr
+	host   string
 	method string
 	path   string
 	query  string
@@ -56,7 +57,7 @@ func newVisit(r *http.Request) (visit, error) {
 	if err != nil {
 		return visit{}, fmt.Errorf("client address %q: %w", text, err)
 	}
-	return visit{client: client.Unmap().WithZone(""), method: r.Method, path: r.URL.Path, query: r.URL.RawQuery, header: r.Header}, nil
+	return visit{client: client.Unmap().WithZone(""), host: hostOf(r), method: r.Method, path: r.URL.Path, query: r.URL.RawQuery, header: r.Header}, nil
 }
 
 // ServeHTTP answers as one of the edges.

@@ -81,7 +81,7 @@ func Start(ctx context.Context, o Options) (s *Stack, err error) {
 	}
 	s.SiteURL = "http://" + listener.Addr().String() + "/"
 	s.Source = system.NewSource(o.SystemFile, func(sys *system.System) {
-		sys.Site.URL = s.SiteURL
+		site.Simulate(sys, s.SiteURL)
 		if o.Change != nil {
 			o.Change(sys)
 		}
