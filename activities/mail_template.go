@@ -15,7 +15,7 @@ var mailFiles embed.FS
 
 // MailKeys are the keys of Mail.Data that templates know. All values are text, times already in words.
 var MailKeys = []string{
-	"title", "reason", "start", "end", "services", "runId", "runbook", "gate", "plan", "until", "requester", "step", "error", "uiUrl", "detail", "mode",
+	"title", "reason", "start", "end", "services", "runId", "runbook", "gate", "plan", "until", "requester", "step", "error", "uiUrl", "detail", "mode", "gone",
 }
 
 // mailNeeds lists, for each template, the keys without which its message would make no sense.
@@ -40,6 +40,7 @@ var mailNeeds = map[string][]string{
 	"support-ended":         {"title", "error", "runId"},
 	"release-done":          {"title", "detail", "runId"},
 	"release-rolled-back":   {"title", "error", "detail", "runId"},
+	"release-unclear":       {"title", "error", "detail", "runId"},
 	"window-decision":       {"title", "end", "until", "runId"},
 	"window-overrun":        {"title", "end", "until", "runId"},
 	"incident-opened":       {"title", "detail", "runId"},
@@ -55,6 +56,9 @@ var mailNeeds = map[string][]string{
 	"disaster-redirected":   {"title", "mode", "runId"},
 	"disaster-returned":     {"title", "mode", "runId"},
 	"disaster-report":       {"title", "mode", "detail", "runId"},
+	"readiness-warning":     {"error", "detail", "runId"},
+	"readiness-repeated":    {"error", "detail", "runId"},
+	"readiness-well":        {"runId"},
 }
 
 // mailTemplate is a message's subject and body.

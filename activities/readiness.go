@@ -67,15 +67,21 @@ func (s *ReadinessSeen) note(format string, args ...any) {
 const recoveryRunbook = "DisasterRecovery"
 
 // FindReadinessHold finds the run that holds the DR environment. One that holds it for longer than it was to is a finding.
-func (a *Readiness) FindReadinessHold(ctx context.Context, _ struct{}) (ReadinessHold, error) {
-	held, err := a.store.AllReservations(ctx, time.Time{})
+func (a *Readiness) FindReadinessHold(ctx context.Context, _ ReadinessCheck) (ReadinessHold, error) {
+	hold := ReadinessHold{Findings: []readiness.Finding{}}
+	s, err := disasterOf(a.system)
 	if err != nil {
-		return ReadinessHold{}, recordsError(err, "look who holds the DR environment")
+		return hold, err
 	}
-	now, hold := a.now(), ReadinessHold{Findings: []readiness.Finding{}}
-	for _, r := range held {
-		if r.Runbook == recoveryRunbook && !r.From.After(now) && (hold.Run == "" || r.Until.Before(hold.Until)) {
+	all, err := a.store.AllReservations(ctx, time.Time{}) // also what was never given back
+	if err != nil {
+		return hold, recordsError(err, "look who holds the DR environment")
+	}
+	now := a.now()
+	for _, r := range all {
+		if r.Resource == system.DisasterHold(s.ID) && !r.From.After(now) {
 			hold.Run, hold.Until = r.WorkflowID, r.Until
+			break // the one that has held it longest
 		}
 	}
 	if hold.Run != "" && hold.Until.Before(now) {

@@ -32,6 +32,8 @@ var (
 	incidents  *activities.Incidents
 	diagnosis  *activities.Diagnosis
 	reports    *activities.Reports
+
+	readinessChecks *activities.Readiness
 )
 
 // changes are the planned changes of an outage, one per AWS object.

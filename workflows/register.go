@@ -42,6 +42,7 @@ func All() []Runbook {
 		{Spec: settingChange, Example: "examples/setting-change.json", Check: checkSettingChange, Workflow: SettingChange},
 		{Spec: release, Example: "examples/release.json", Check: checkRelease, Workflow: Release},
 		{Spec: disasterRecovery, Example: "examples/dr-drill.json", Check: checkDisasterRecovery, Workflow: DisasterRecovery},
+		{Spec: disasterReadiness, Example: "examples/disaster-readiness.json", Check: checkDisasterReadiness, Workflow: DisasterReadiness},
 		{Spec: dataSupport, Example: "examples/data-support.json", Check: checkDataSupport, Workflow: DataSupport},
 	}
 }

@@ -192,3 +192,20 @@ func TestARecoveryIsRefusedWithAllReasons(t *testing.T) {
 	_, err = s.ResolveDisaster(drill(func(r *DisasterRequest) { r.Requester = "ito" }))
 	require.ErrorContains(t, err, "nobody could declare it")
 }
+
+func TestWhoIsToldOfTheReadiness(t *testing.T) {
+	s := example(t)
+	req := ReadinessRequest{Requester: "takahashi", Operator: "tanaka"}
+	on, err := s.ResolveReadiness(req)
+	require.NoError(t, err)
+	require.Equal(t, []string{"officers", "operators"}, []string{on.Deciders, on.Operators})
+	require.Equal(t, 24*time.Hour, on.RepeatAfter)
+	s.Disaster.MailList = "operators"
+	on, err = s.ResolveReadiness(req)
+	require.NoError(t, err)
+	require.Empty(t, on.Operators, "nobody is told twice")
+	s.Disaster = Disaster{}
+	_, err = s.ResolveReadiness(ReadinessRequest{Requester: "takahashi", Operator: "ito"})
+	require.ErrorContains(t, err, "the readiness check is refused for 2 reasons")
+	require.ErrorContains(t, err, "add disaster")
+}

@@ -75,6 +75,9 @@ func (t DisasterTarget) Budget(step string) time.Duration {
 	return b.Of
 }
 
+// DisasterHold is the name by which a run holds the DR environment of a system.
+func DisasterHold(systemID string) string { return "disaster:" + systemID }
+
 // ResolveDisaster turns a request into what it means, or says why not (*OutageRefused).
 func (s *System) ResolveDisaster(req DisasterRequest) (DisasterTarget, error) {
 	c := outageCheck{system: s, now: req.At, zone: s.Location()}

@@ -1,9 +1,6 @@
 package system
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // ReadinessRequest asks whether a disaster could be met. Requester and operator are those of a drill: neither could declare it.
 type ReadinessRequest struct {
@@ -18,7 +15,8 @@ type ReadinessTarget struct {
 	Requester   string        `json:"requester"` // person ID
 	Operator    string        `json:"operator"`
 	DRRegion    string        `json:"drRegion"`
-	MailLists   []string      `json:"mailLists"` // who decides in a disaster, and who mends what is found
+	Deciders    string        `json:"deciders"`  // mail list of those who decide in a disaster
+	Operators   string        `json:"operators"` // and of those who mend what is found; "" if it is the same
 	RepeatAfter time.Duration `json:"repeatAfter"`
 }
 
@@ -33,9 +31,12 @@ func (s *System) ResolveReadiness(req ReadinessRequest) (ReadinessTarget, error)
 		return ReadinessTarget{}, &OutageRefused{What: "the readiness check", Problems: c.problems}
 	}
 	operate, _ := s.Answer("operate") // the description is checked to have it
+	operators := operate.NotifyList
+	if operators == s.Disaster.MailList {
+		operators = ""
+	}
 	return ReadinessTarget{
 		SystemID: s.ID, Environment: s.Environment, Requester: requester.ID, Operator: operator.ID, DRRegion: s.AWS.DRRegion,
-		MailLists:   slices.Compact([]string{s.Disaster.MailList, operate.NotifyList}),
-		RepeatAfter: s.Disaster.Readiness.RepeatAfter.D(),
+		Deciders: s.Disaster.MailList, Operators: operators, RepeatAfter: s.Disaster.Readiness.RepeatAfter.D(),
 	}, nil
 }
