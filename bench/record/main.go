@@ -79,7 +79,7 @@ func record(out, version string) (err error) {
 		return err
 	}
 	tasks := &inTask{}
-	w, err := serve.New(serve.Options{Client: stack.Client, AWS: cfg, System: tasks.described(stack.Source), Records: stack.Records, Operated: stack.Operated})
+	w, err := serve.New(serve.Options{Client: stack.Client, AWS: cfg, System: snapshotsWhenAsked(tasks.described(stack.Source)), Records: stack.Records, Operated: stack.Operated})
 	if err != nil {
 		return err
 	}
