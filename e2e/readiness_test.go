@@ -2,12 +2,12 @@ package e2e
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"tejun/internal/readiness"
@@ -15,14 +15,14 @@ import (
 	"tejun/internal/sandbox"
 	"tejun/internal/system"
 	"tejun/workflows"
-	"tejun/workflows/runbook"
 )
 
 // readyWorld is a world in which a disaster could be met.
 func readyWorld(t *testing.T, changes ...func(*system.System)) *world {
 	t.Helper()
+	id := "ready-" + uuid.NewString()[:8] // what people know is kept by it
 	w := newWorld(t, append(changes, func(s *system.System) {
-		s.ID = fmt.Sprintf("ready-%d", worlds.Load()) // what people know is kept by it
+		s.ID = id
 		s.Disaster.Readiness.RepeatAfter = system.Duration(time.Hour)
 	})...)
 	require.NoError(t, w.box.SeedCopy(t.Context(), w.system(), time.Now().Add(-time.Hour)))
@@ -71,7 +71,7 @@ func TestReadinessIsToldWhenItChanges(t *testing.T) {
 	require.Equal(t, readiness.Keys(first.Findings), readiness.Keys(again.Findings))
 	require.Empty(t, again.Told, "they know")
 
-	require.NoError(t, w.box.AddFault(sandbox.Fault{Service: "route 53", Operation: "ListResourceRecordSets", Kind: sandbox.FaultDenied}))
+	w.fault(sandbox.Fault{Service: "route 53", Operation: "ListResourceRecordSets", Kind: sandbox.FaultDenied})
 	more := w.readiness()
 	require.Equal(t, []string{"service-not-at-rest/web", "unseen/Route 53"}, readiness.Keys(more.Findings))
 	require.Equal(t, readiness.Changed, more.Told)
@@ -119,11 +119,8 @@ func TestReadinessLeavesEvidence(t *testing.T) {
 	r := w.begin("DisasterReadiness", workflows.DisasterReadinessInput{Reason: "点検", Requester: "takahashi", Operator: "tanaka"})
 	var result workflows.DisasterReadinessResult
 	r.finished(&result)
-	s := r.until("the end", func(s runbook.Status) bool { return s.EndedAt != nil })
-	rows, err := w.records.Evidence(t.Context(), s.ID)
-	require.NoError(t, err)
-	var found bool
-	for _, row := range rows {
+	found := false
+	for _, row := range r.evidence() {
 		if row.Kind == "readiness" {
 			found = true
 			require.Contains(t, string(row.Body), "service-not-at-rest/api")

@@ -79,7 +79,7 @@ func record(out, version string) (err error) {
 		return err
 	}
 	tasks := &inTask{}
-	w, err := serve.New(serve.Options{Client: stack.Client, AWS: cfg, System: tasks.described(stack.Source), Records: stack.Records, Operated: stack.Operated})
+	w, err := serve.New(serve.Options{Client: stack.Client, AWS: cfg, System: snapshotsWhenAsked(tasks.described(stack.Source)), Records: stack.Records, Operated: stack.Operated})
 	if err != nil {
 		return err
 	}
@@ -93,6 +93,7 @@ func record(out, version string) (err error) {
 	}{
 		{"Backup", backup}, {"PlannedOutage", plannedOutage}, {"DataLoad", slices.Concat(dataLoad, dataLoadTasks)}, {"DataRepair", dataRepair},
 		{"DataArrival", dataArrival}, {"DataSupport", dataSupport}, {"SettingChange", settingChange}, {"Release", releases}, {"Incident", incident},
+		{"DisasterRecovery", disasters},
 	} {
 		for _, t := range show.takes {
 			path := filepath.Join(out, show.runbook+"."+t.name+"."+version+".json")
@@ -108,6 +109,7 @@ func record(out, version string) (err error) {
 func describedForTakes(s *system.System) {
 	described(s)
 	quickReleases(s)
+	quickDisasters(s)
 }
 
 // one plays a take and writes its history, unless there is one.
