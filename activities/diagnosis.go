@@ -91,7 +91,7 @@ func (c *factCollector) read(source string, err error) {
 		c.again = err
 	default:
 		message, _ := wordsOf(err)
-		c.add(source, c.until, true, "could not be read: %s", message)
+		c.add(source, c.until, true, "読み取れません · could not be read: %s", message)
 	}
 }
 
@@ -130,15 +130,19 @@ func (a *Diagnosis) readServices(ctx context.Context, c *factCollector, in Incid
 func (a *Diagnosis) service(c *factCollector, in IncidentSources, s ecstypes.Service) {
 	source := "ecs:" + in.Cluster + "/" + aws.ToString(s.ServiceName)
 	c.add(source, in.Until, s.RunningCount != s.DesiredCount || s.PendingCount != 0 || s.DesiredCount == 0,
-		"%d of %d tasks run, %d are starting (%s)", s.RunningCount, s.DesiredCount, s.PendingCount, lastOf(aws.ToString(s.TaskDefinition)))
+		"稼働中 %[1]d／%[2]d、起動中 %[3]d (%[4]s) · %[1]d of %[2]d tasks run, %[3]d are starting", s.RunningCount, s.DesiredCount, s.PendingCount, lastOf(aws.ToString(s.TaskDefinition)))
 	for _, d := range s.Deployments {
 		at := aws.ToTime(d.UpdatedAt)
 		recent := !at.Before(in.From)
-		c.add(source, at, d.RolloutState == ecstypes.DeploymentRolloutStateFailed || recent, "deployment %s of %s: %s, last changed %s%s",
-			aws.ToString(d.Status), lastOf(aws.ToString(d.TaskDefinition)), d.RolloutState, inJapan(at), map[bool]string{true: " – within the time looked at"}[recent])
+		words := "デプロイ %[1]s %[2]s: %[3]s、最終更新 %[4]s · deployment, last changed at that time"
+		if recent {
+			words = "デプロイ %[1]s %[2]s: %[3]s、調査対象の時間内に更新 %[4]s · deployment, changed within the time looked at"
+		}
+		c.add(source, at, d.RolloutState == ecstypes.DeploymentRolloutStateFailed || recent, words,
+			aws.ToString(d.Status), lastOf(aws.ToString(d.TaskDefinition)), d.RolloutState, inJapan(at))
 	}
 	for _, e := range s.Events[:min(len(s.Events), serviceEvents)] {
-		c.add(source, aws.ToTime(e.CreatedAt), false, "event: %s", aws.ToString(e.Message))
+		c.add(source, aws.ToTime(e.CreatedAt), false, "イベント · event: %s", aws.ToString(e.Message))
 	}
 }
 
@@ -148,11 +152,11 @@ func (a *Diagnosis) readAlarms(ctx context.Context, c *factCollector, in Inciden
 		return err
 	}
 	for _, s := range states {
-		c.add("cloudwatch:alarm/"+s.name, s.since, s.state != cwtypes.StateValueOk, "%s since %s: %s", s.state, inJapan(s.since), s.reason)
+		c.add("cloudwatch:alarm/"+s.name, s.since, s.state != cwtypes.StateValueOk, "%s、%s から · since then: %s", s.state, inJapan(s.since), s.reason)
 	}
 	for _, name := range names {
 		if !slices.ContainsFunc(states, func(s alarmSeen) bool { return s.name == name }) {
-			c.add("cloudwatch:alarm/"+name, in.Until, true, "there is no such alarm")
+			c.add("cloudwatch:alarm/"+name, in.Until, true, "アラームがありません · there is no such alarm")
 		}
 	}
 	return nil

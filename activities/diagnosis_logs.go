@@ -48,11 +48,11 @@ func (a *Diagnosis) readErrors(ctx context.Context, c *factCollector, in Inciden
 			}
 		}
 	}
-	more := ""
+	words := "%[2]q を含むログ %[1]d 件（%[3]s から %[4]s まで） · messages with it"
 	if pages.HasMorePages() {
-		more = " or more"
+		words = "%[2]q を含むログ %[1]d 件以上（%[3]s から %[4]s まで） · so many messages with it, or more"
 	}
-	c.add(source, in.Until, count > 0, "%d%s messages with %q from %s until %s", count, more, in.Pattern, inJapan(in.From), inJapan(in.Until))
+	c.add(source, in.Until, count > 0, words, count, in.Pattern, inJapan(in.From), inJapan(in.Until))
 	return nil
 }
 

@@ -60,16 +60,16 @@ func TestADiagnosisReadsServicesAlarmsAndErrors(t *testing.T) {
 	require.Positive(t, before)
 	found := must(b, b.set.Diagnosis.CollectIncidentFacts, b.sources())
 	require.True(t, found.Facts[0].Bad, "what is wrong comes first")
-	require.Contains(t, strings.Join(about(found.Facts, "ecs:gzs-infra/gzs-api"), "\n"), "false 2 of 2 tasks run, 0 are starting (gzs-api:7)")
-	require.Contains(t, strings.Join(about(found.Facts, "ecs:gzs-infra/gzs-web"), "\n"), "deployment PRIMARY of gzs-web:7: COMPLETED")
-	require.Contains(t, about(found.Facts, "cloudwatch:alarm/gzs-api-5xx")[0], "true ALARM since")
-	require.Contains(t, about(found.Facts, "cloudwatch:alarm/gzs-web-unhealthy-hosts")[0], "false OK since")
+	require.Contains(t, strings.Join(about(found.Facts, "ecs:gzs-infra/gzs-api"), "\n"), "false 稼働中 2／2、起動中 0 (gzs-api:7) · 2 of 2 tasks run, 0 are starting")
+	require.Contains(t, strings.Join(about(found.Facts, "ecs:gzs-infra/gzs-web"), "\n"), "デプロイ PRIMARY gzs-web:7: COMPLETED")
+	require.Contains(t, about(found.Facts, "cloudwatch:alarm/gzs-api-5xx")[0], "true ALARM、")
+	require.Contains(t, about(found.Facts, "cloudwatch:alarm/gzs-web-unhealthy-hosts")[0], "false OK、")
 	logs := about(found.Facts, "logs:/ecs/gzs-api")
 	require.Len(t, logs, 3, "two kinds of messages, and how many there are")
 	require.Equal(t, "true ERROR pool exhausted after 0 ms for ‹mail›", logs[0], "what may be personal is masked")
 	require.Equal(t, "true ERROR データベースに接続できない 電話 ‹number›", logs[1])
-	require.Contains(t, logs[2], `1204 messages with "ERROR"`, "over several pages")
-	require.Contains(t, about(found.Facts, "logs:/ecs/gzs-web")[0], `false 0 messages`)
+	require.Contains(t, logs[2], `"ERROR" を含むログ 1204 件`, "over several pages")
+	require.Contains(t, about(found.Facts, "logs:/ecs/gzs-web")[0], `を含むログ 0 件（`)
 }
 
 func TestASourceThatCannotBeReadIsAFact(t *testing.T) {
@@ -79,9 +79,9 @@ func TestASourceThatCannotBeReadIsAFact(t *testing.T) {
 	in.Alarms = append(in.Alarms, "gone")
 	in.LogGroups = []string{"/none"}
 	found := must(b, b.set.Diagnosis.CollectIncidentFacts, in)
-	require.Contains(t, about(found.Facts, "ecs:gzs-infra")[0], "true could not be read: read the services gzs-web, gzs-api, gzs-batch: AccessDeniedException")
-	require.Equal(t, []string{"true there is no such alarm"}, about(found.Facts, "cloudwatch:alarm/gone"))
-	require.Contains(t, about(found.Facts, "logs:/none")[0], "true could not be read: search the log group /none: ResourceNotFoundException")
+	require.Contains(t, about(found.Facts, "ecs:gzs-infra")[0], "true 読み取れません · could not be read: read the services gzs-web, gzs-api, gzs-batch: AccessDeniedException")
+	require.Equal(t, []string{"true アラームがありません · there is no such alarm"}, about(found.Facts, "cloudwatch:alarm/gone"))
+	require.Contains(t, about(found.Facts, "logs:/none")[0], "true 読み取れません · could not be read: search the log group /none: ResourceNotFoundException")
 
 	b.fault("cloudwatch", "DescribeAlarms", sandbox.FaultThrottle)
 	_, err := try(b, b.set.Diagnosis.CollectIncidentFacts, b.sources())

@@ -79,6 +79,9 @@ func (a *DisasterDatabase) ReadDisasterData(ctx context.Context, in DisasterData
 		return DisasterData{}, err
 	}
 	at := slices.IndexFunc(list.Backups, Backup.Good)
+	if at < 0 && slices.ContainsFunc(list.Backups, func(b Backup) bool { return b.Status == "creating" || b.Status == "copying" }) {
+		return DisasterData{}, fail(NotYet, "the first copy of a backup of %s in %s is still being made", s.Database.Cluster, s.AWS.DRRegion)
+	}
 	if at < 0 {
 		return DisasterData{}, fail(Refused, "there is no good copy of a backup of %s in %s, so nothing can be restored there: run Backup first", s.Database.Cluster, s.AWS.DRRegion)
 	}

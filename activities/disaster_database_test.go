@@ -12,7 +12,7 @@ import (
 	"tejun/internal/system"
 )
 
-func (b *bench) copied(ago time.Duration) time.Time {
+func (b *bench) copyTaken(ago time.Duration) time.Time {
 	b.t.Helper()
 	taken := time.Now().Add(-ago).UTC()
 	require.NoError(b.t, b.box.SeedCopy(b.t.Context(), b.system, taken))
@@ -28,8 +28,8 @@ func TestNewestGoodCopyIsFound(t *testing.T) {
 	b := newBench(t)
 	_, err := try(b, b.set.DisasterDatabase.ReadDisasterData, DisasterDataQuery{system.DisasterDrill})
 	requireType(t, err, Refused)
-	b.copied(30 * time.Hour)
-	newest := b.copied(2 * time.Hour)
+	b.copyTaken(30 * time.Hour)
+	newest := b.copyTaken(2 * time.Hour)
 	data := must(b, b.set.DisasterDatabase.ReadDisasterData, DisasterDataQuery{system.DisasterDrill})
 	assert.Equal(t, system.ViaSnapshot, data.Via)
 	assert.Equal(t, newest, data.DataAt)
@@ -46,7 +46,7 @@ func TestDRClusterIsMadeOnceAndTakenAway(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
-			b.copied(time.Hour)
+			b.copyTaken(time.Hour)
 			before := contentOf(b)
 			data := must(b, b.set.DisasterDatabase.ReadDisasterData, DisasterDataQuery{system.DisasterDrill})
 			at := drillCluster(b)
@@ -96,7 +96,7 @@ func TestDRClusterIsMadeOnceAndTakenAway(t *testing.T) {
 func TestOnlyClustersOfItsOwnAreMadeAndDeleted(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	b.copied(time.Hour)
+	b.copyTaken(time.Hour)
 	data := must(b, b.set.DisasterDatabase.ReadDisasterData, DisasterDataQuery{system.DisasterDrill})
 	for _, name := range []string{b.system.Database.Cluster, "tejun-drill", "tejun-drill-", ""} {
 		_, err := try(b, b.set.DisasterDatabase.RestoreDisasterCluster, DisasterRestore{b.operation, name, data.SnapshotID})

@@ -25,7 +25,7 @@ func recovered(t *testing.T) *bench {
 	_, err := try(b, b.set.DisasterSite.SmokeDisasterSite, DisasterSmoke{})
 	requireType(t, err, NotYet)
 	assert.Contains(t, err.Error(), "503")
-	b.copied(time.Hour)
+	b.copyTaken(time.Hour)
 	data := must(b, b.set.DisasterDatabase.ReadDisasterData, DisasterDataQuery{system.DisasterDrill})
 	at := drillCluster(b)
 	must(b, b.set.DisasterDatabase.RestoreDisasterCluster, DisasterRestore{at.Operation, at.Cluster, data.SnapshotID})

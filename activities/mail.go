@@ -30,6 +30,8 @@ type Mail struct {
 	// Resend is set when a person has answered "retry" although an earlier sending may have arrived: it is sent once
 	// more, and no more than once for that answer.
 	Resend bool `json:"resend"`
+	// Attach are reports that this worker has stored; they are sent as they were when they were stored, or not at all.
+	Attach []records.Document `json:"attach,omitempty"`
 }
 
 // MailResult names what was sent.
@@ -58,6 +60,7 @@ type SES struct {
 	records intentStore
 	system  func() (*system.System, error)
 	ui      string // address of the Temporal UI, "" if there is none
+	reports *Reports
 }
 
 var stepName = regexp.MustCompile(`^[^#\x00-\x1f]{1,200}$`)
@@ -73,6 +76,9 @@ func (a *SES) SendSESMail(ctx context.Context, in Mail) (MailResult, error) {
 	}
 	message, err := a.compose(in, activity.GetInfo(ctx))
 	if err != nil {
+		return MailResult{}, err
+	}
+	if message.Content.Simple.Attachments, err = a.attachments(ctx, in.Attach); err != nil {
 		return MailResult{}, err
 	}
 	key := in.Operation + "/mail/" + in.Step

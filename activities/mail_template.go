@@ -40,6 +40,7 @@ var mailNeeds = map[string][]string{
 	"support-ended":         {"title", "error", "runId"},
 	"release-done":          {"title", "detail", "runId"},
 	"release-rolled-back":   {"title", "error", "detail", "runId"},
+	"release-unclear":       {"title", "error", "detail", "runId"},
 	"window-decision":       {"title", "end", "until", "runId"},
 	"window-overrun":        {"title", "end", "until", "runId"},
 	"incident-opened":       {"title", "detail", "runId"},

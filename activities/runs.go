@@ -42,7 +42,8 @@ type RunEnded struct {
 	FirstRun string   `json:"firstRun,omitempty"` // ID of its first run, before any Reset
 }
 
-// RunHands are the people who had a hand in a run: its operator, and whoever gave an answer by which it was carried on.
+// RunHands are the people who had a hand in a run: whoever had one in its start, its operator, and whoever gave an answer by which
+// it was carried on.
 type RunHands struct {
 	People []string `json:"people"` // IDs, sorted
 }
@@ -145,7 +146,7 @@ type leftOf struct {
 }
 
 // handedOn are the answers by which somebody has a hand in a run.
-var handedOn = []string{"retry", "skip", "rollback", "done", "cancel"}
+var handedOn = []string{"retry", "skip", "rollback", "done", "cancel", "fix"}
 
 func (a *Runs) left(ctx context.Context, in RunRef) (left leftOf, err error) {
 	rows, err := a.records.ListEvidence(ctx, in.WorkflowID)
@@ -156,9 +157,10 @@ func (a *Runs) left(ctx context.Context, in RunRef) (left leftOf, err error) {
 		var body struct {
 			Runbook, Outcome, Action, Person string
 			Accepted                         bool
+			People                           []string
 			Input                            struct{ Operator string }
 		}
-		if row.Kind != "opened" && row.Kind != "closed" && row.Kind != "decision" {
+		if !slices.Contains([]string{"opened", "hands", "closed", "decision"}, row.Kind) {
 			continue
 		}
 		if err := json.Unmarshal(row.Body, &body); err != nil {
@@ -168,6 +170,8 @@ func (a *Runs) left(ctx context.Context, in RunRef) (left leftOf, err error) {
 		case row.Kind == "opened":
 			left.runbook, left.firstRun = body.Runbook, cmp.Or(left.firstRun, row.RunID)
 			left.hands = append(left.hands, body.Input.Operator)
+		case row.Kind == "hands":
+			left.hands = append(left.hands, body.People...)
 		case row.Kind == "closed":
 			left.outcome = body.Outcome
 		case body.Accepted && slices.Contains(handedOn, body.Action):

@@ -55,6 +55,7 @@ func row(kind, body string) records.Row {
 func worked() chain {
 	rows := chain{
 		row("opened", `{"runbook":"DataLoad","row":9,"input":{"operator":"tanaka@example.jp"}}`),
+		row("hands", `{"parent":"p","people":["ito","takahashi"]}`),
 		row("activity", `{"attempt":1,"calls":[]}`),
 		row("closed", `{"outcome":"done","steps":[]}`),
 	}
@@ -115,7 +116,7 @@ func TestWhoHadAHandInARun(t *testing.T) {
 	b := newBench(t)
 	hands, err := try(b, runsOf(b, oneRun{}, worked()).ListRunHands, RunRef{"x"})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"kato", "takahashi", "tanaka"}, hands.People, "whoever approved, rejected or was refused had none")
+	assert.Equal(t, []string{"ito", "kato", "takahashi", "tanaka"}, hands.People, "whoever approved, rejected or was refused had none")
 }
 
 func TestWhatARunSaysThatStays(t *testing.T) {

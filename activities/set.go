@@ -89,6 +89,7 @@ func New(d Deps) (Set, error) {
 	cfg := guarded(withoutRetries(d.Config), d.System)
 	changes := changer{records: d.Records, wait: readBackWait}
 	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil })
+	reports := &Reports{client: objects, records: d.Records, system: d.System, ui: d.UI}
 	data := &Operated{database: d.Operated, client: rds.NewFromConfig(cfg), records: d.Records}
 	site := &Site{http: siteClient(d.HTTP), system: d.System}
 	return Set{
@@ -108,7 +109,7 @@ func New(d Deps) (Set, error) {
 		Arrivals:   &Arrivals{client: objects, records: d.Records, system: d.System, operated: d.Operated, now: time.Now},
 		CloudWatch: &CloudWatch{client: cloudwatch.NewFromConfig(cfg), changes: changes},
 		Scheduler:  &Scheduler{client: scheduler.NewFromConfig(cfg), changes: changes},
-		SES:        &SES{client: sesv2.NewFromConfig(cfg), records: d.Records, system: d.System, ui: d.UI},
+		SES:        &SES{client: sesv2.NewFromConfig(cfg), records: d.Records, system: d.System, ui: d.UI, reports: reports},
 		Site:       site,
 		Records:    &Records{store: d.Records},
 		Changes:    &Changes{store: d.Records},
@@ -124,7 +125,7 @@ func New(d Deps) (Set, error) {
 		Disasters: &Disasters{store: d.Records},
 		Incidents: &Incidents{store: d.Records},
 		Diagnosis: &Diagnosis{services: ecs.NewFromConfig(cfg), alarms: cloudwatch.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg), site: site},
-		Reports:   &Reports{client: objects, records: d.Records, system: d.System, ui: d.UI},
+		Reports:   reports,
 
 		Disaster:  newDisaster(d, cfg, changes, site),
 		Readiness: newReadiness(d, cfg, newDisaster(d, cfg, changes, site), objects),

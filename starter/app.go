@@ -107,7 +107,7 @@ Exit codes: 0 done · 1 failed · 2 the command line or the input is wrong · 3 
 	grouped("know", a.catalogCommand(), a.checkCommand(), a.datasetCommand())
 	grouped("run", a.startCommand(), a.listCommand(), a.showCommand())
 	grouped("answer", a.answerCommands()...)
-	grouped("keep", a.evidenceCommand(), a.changeCommand(), a.incidentCommand(), a.problemCommand(), a.locksCommand(), a.scheduleCommand(), a.sandboxCommand())
+	grouped("keep", a.evidenceCommand(), a.changeCommand(), a.incidentCommand(), a.problemCommand(), a.disasterCommand(), a.locksCommand(), a.scheduleCommand(), a.sandboxCommand())
 	return root
 }
 

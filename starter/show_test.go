@@ -186,3 +186,8 @@ func TestShowNamesTheRunsThatItHasStarted(t *testing.T) {
 	}
 	assert.NotContains(t, out.String(), "show run-load-1")
 }
+
+func TestAQuestionThatIsCalledAsItsKindIsNamedOnce(t *testing.T) {
+	require.Equal(t, "work: the work is going on", waitLine(&runbook.WaitingFor{Kind: "work", Gate: "work", Why: "the work is going on"}))
+	require.Equal(t, "work problem: the cause", waitLine(&runbook.WaitingFor{Kind: "work", Gate: "problem", Why: "the cause"}))
+}

@@ -113,12 +113,20 @@ func (a *app) printWaiting(s *runbook.Status, now time.Time, zone *time.Location
 func waitLine(w *runbook.WaitingFor) string {
 	text := oneLine(w.Why)
 	if w.Gate != "" && w.Kind != "time" {
-		text = w.Kind + " " + w.Gate + ": " + text
+		text = named(w.Kind, w.Gate) + ": " + text
 	}
 	if w.Quorum > 0 {
 		text += fmt.Sprintf(" (%d of %d approvals)", w.Got, w.Quorum)
 	}
 	return text
+}
+
+// named is what and its name, which is not said twice.
+func named(what, name string) string {
+	if name == "" || name == what {
+		return what
+	}
+	return what + " " + name
 }
 
 // answerLine is the literal command to type. Who may type it follows as a shell comment where not everybody may who is
@@ -274,15 +282,11 @@ func (a *app) printApprovals(s *runbook.Status, now time.Time, zone *time.Locati
 		if who == "" {
 			who = oneLine(d.By) + "?"
 		}
-		action := d.Action
-		if d.Gate != "" {
-			action += " " + d.Gate
-		}
 		counts := a.paint(green, "yes")
 		if !d.Accepted {
 			counts = a.paint(red, "no: "+oneLine(d.Refusal))
 		}
-		g.add(clock(d.At, now, zone), who, oneLine(action), counts, plan.Short(d.Plan), oneLine(d.Reason))
+		g.add(clock(d.At, now, zone), who, oneLine(named(d.Action, d.Gate)), counts, plan.Short(d.Plan), oneLine(d.Reason))
 	}
 	g.print(a, "  ")
 }

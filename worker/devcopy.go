@@ -18,5 +18,9 @@ func seedCopy(ctx context.Context, box *sandbox.Sandbox, described *system.Syste
 	if err != nil || len(world.Snapshots) > 0 {
 		return err
 	}
-	return box.SeedCopy(ctx, described, time.Now().Add(-time.Hour))
+	if err := box.SeedCopy(ctx, described, time.Now().Add(-time.Hour)); err != nil {
+		return err
+	}
+	_, err = box.World() // whoever looks at the copy begins it
+	return err
 }

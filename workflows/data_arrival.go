@@ -182,6 +182,7 @@ func (a *intake) load(ctx workflow.Context, arrived activities.Arrival) error {
 	// A cancelled intake must not take its loads along; nor must the end of this function, so the context is never cancelled.
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		Memo:       a.HandsMemo(),
 		WorkflowID: arrived.Load, WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON, StaticSummary: arrived.Dataset + ": " + arrived.File,
 	})

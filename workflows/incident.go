@@ -27,7 +27,8 @@ import (
 // alarms have been silent, and the site has answered, for the whole stable period; otherwise the work goes on. The operator writes
 // down the root cause and the actions against it, and the ministry closes, or sends it back. 障害報告書 is the end.
 //
-// There is nothing to put back. No wait is silent: every one ends, or escalates for as long as it lasts.
+// There is nothing to put back. No wait is silent: every one ends, or escalates for as long as it lasts. An incident that is withdrawn
+// ends at once; fixes that have been started go on by themselves, with gates and evidence of their own.
 var incident = runbook.Spec{Name: "Incident", Row: 10, Title: "障害対応 · Incident"}
 
 // incidentSources are where an incident may come from.
@@ -135,39 +136,37 @@ type handling struct {
 	record  store.Incident
 	problem store.Problem
 	pauses  []sla.Pause
-	steps   map[string]int // how far the chain of escalation has gone, by what it is about
+	steps   map[string]int       // how far the chain of escalation has gone, by what it is about
+	since   map[string]time.Time // when the waiting for something began, likewise
+	told    map[string]time.Time // when somebody was told about it last
+	watched time.Time            // since when recovery is being watched
 
-	writing  workflow.Mutex      // states of the record are written one after another
-	written  int                 // states written in this history
-	mending  int                 // fixes that go on beside the questions
-	reading  int                 // diagnoses that do
-	inputs   map[string]fixInput // of fixes, by name
-	relapsed string              // alarm that has rung after recovery was reported, "" for none
-	events   map[string]bool     // IDs of alarm events that have come
-	odd      int                 // alarm events that could not be read
-}
-
-// IncidentHanded is what a run takes along into a new history.
-type IncidentHanded struct {
-	Run     runbook.Handed  `json:"run"`
-	Record  store.Incident  `json:"record"`
-	Problem store.Problem   `json:"problem"`
-	Pauses  []sla.Pause     `json:"pauses"`
-	Steps   map[string]int  `json:"steps"`
-	Events  map[string]bool `json:"events"`
-	Odd     int             `json:"odd"`
-
-	Inputs map[string]fixInput `json:"inputs"`
+	writing  workflow.Mutex        // states of the record are written one after another
+	written  int                   // states written in this history
+	mending  int                   // fixes that go on beside the questions
+	reading  int                   // diagnoses that do
+	inputs   map[string]fixInput   // of fixes, by name
+	relapsed string                // alarm that has rung after recovery was reported, "" for none
+	events   map[string]bool       // IDs of alarm events that have come
+	recent   []string              // the same, the newest last
+	odd      int                   // alarm events that could not be read
+	edition  workflow.Version      // of incidentEdition
+	telling  int                   // things that are being written down beside the questions
+	ending   bool                  // and takes nothing more in
+	leaving  bool                  // it is about to go on in a new history
+	stops    []workflow.CancelFunc // of what goes on beside the questions
+	news     []AlarmNews           // for that one to write down
 }
 
 // Incident is the workflow. A run that has become long goes on in a new history, with what handed holds.
 func Incident(ctx workflow.Context, raw converter.RawValue, handed *IncidentHanded) (IncidentResult, error) {
-	h := &handling{steps: map[string]int{}, events: map[string]bool{}, inputs: map[string]fixInput{}}
+	h := &handling{steps: map[string]int{}, since: map[string]time.Time{}, told: map[string]time.Time{}, events: map[string]bool{}, inputs: map[string]fixInput{}}
 	ctx, run, err := runbook.Open(ctx, incident, raw, &h.in)
 	if err != nil {
 		return IncidentResult{}, err
 	}
 	h.Run, h.writing = run, workflow.NewMutex(ctx)
+	h.edition = workflow.GetVersion(ctx, incidentEdition, workflow.DefaultVersion, 1)
 	h.takeOver(handed)
 	err = h.run(ctx)
 	if workflow.IsContinueAsNewError(err) {
@@ -178,7 +177,9 @@ func Incident(ctx workflow.Context, raw converter.RawValue, handed *IncidentHand
 		ID: h.record.ID, Severity: h.record.Severity, DetectedAt: h.record.DetectedAt, RecoveredAt: h.record.RecoveredAt, ClosedAt: h.record.ClosedAt,
 		Clocks: h.record.Clocks, AlarmEvents: h.record.AlarmEvents, Problem: h.record.Problem, Report: h.record.Report,
 	}
-	result.Evidence, err = h.Finish(ctx, err)
+	_, err = h.Finish(ctx, err)
+	h.tellLate(ctx)
+	result.Evidence, result.AlarmEvents = h.Status().Evidence, h.record.AlarmEvents
 	return result, err
 }
 

@@ -2,8 +2,6 @@ package workflows
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -15,12 +13,6 @@ import (
 	store "tejun/internal/records"
 	"tejun/workflows/runbook"
 )
-
-// incidentFixes are the runbooks that an incident may start.
-var incidentFixes = []string{"SettingChange", "Release"}
-
-// mostFixes is how many runs one incident starts.
-const mostFixes = 20
 
 // check looks at an answer before it counts.
 func (h *handling) check(ctx workflow.Context, d runbook.Decision) string {
@@ -154,55 +146,4 @@ func (h *handling) finished(ctx workflow.Context, d *runbook.Decision) {
 		}
 	}
 	h.problem = store.Problem{RootCause: d.Values[rootCauseValue.Name], Workaround: workaround, Actions: actions, By: d.By}
-}
-
-// startFix starts a run that mends the incident. It goes on beside the questions.
-func (h *handling) startFix(ctx workflow.Context, d *runbook.Decision) {
-	input, err := h.fixInput(*d)
-	if err != nil { // checked before it counted
-		h.wrote(ctx, "note", d.By, err.Error())
-		return
-	}
-	name := d.Values[runbookValue.Name]
-	sum := sha256.Sum256([]byte(name + "\x00" + d.Values[inputValue.Name]))
-	fix := store.IncidentFix{
-		Name: fmt.Sprintf("fix-%d-%s", len(h.record.Fixes)+1, hex.EncodeToString(sum[:4])), Runbook: name, By: d.By, Why: d.Reason, StartedAt: workflow.Now(ctx).UTC(),
-	}
-	fix.Run = h.ChildID(fix.Name)
-	h.record.Fixes, h.inputs[fix.Name] = append(h.record.Fixes, fix), input
-	h.follow(ctx, len(h.record.Fixes)-1)
-}
-
-// findFixes waits again for the fixes that an earlier history has started.
-func (h *handling) findFixes(ctx workflow.Context) {
-	for n, fix := range h.record.Fixes {
-		if fix.EndedAt == nil {
-			h.follow(ctx, n)
-		}
-	}
-}
-
-// follow starts the n-th fix, unless it is there, and takes down how it ends.
-func (h *handling) follow(ctx workflow.Context, n int) {
-	fix := h.record.Fixes[n]
-	child := runbook.ChildRun{
-		Runbook: fix.Runbook, Name: fix.Name, Title: h.in.Title + " · " + fix.Why, Input: h.inputs[fix.Name], Stays: true,
-		Lasts: fmt.Sprintf("what %s (%s) has changed: its own evidence says what", fix.Run, fix.Runbook),
-	}
-	h.mending++
-	workflow.GoNamed(ctx, fix.Name, func(ctx workflow.Context) {
-		defer func() { h.mending-- }()
-		ended, err := runbook.Child[json.RawMessage](ctx, h.Run, child)
-		now := workflow.Now(ctx).UTC()
-		outcome := "succeeded"
-		switch {
-		case err != nil:
-			outcome = "cancelled: " + runbook.Words(err)
-		case ended.Kind != "":
-			outcome = ended.Kind + ": " + ended.Words
-		}
-		h.record.Fixes[n].EndedAt, h.record.Fixes[n].Outcome = &now, outcome
-		h.note(ctx, "fix-ended")
-		h.Tell(ctx, "fix-ended-"+fix.Name, "incident-fix", h.on.Operators, map[string]string{"step": fix.Runbook + " " + fix.Run, "error": outcome, "detail": h.summary()})
-	})
 }

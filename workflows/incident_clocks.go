@@ -25,34 +25,13 @@ var clockNames = map[string]struct{ ja, en string }{
 	acknowledgeClock: {"対応開始", "acknowledge"}, reportClock: {"第一報", "first report"}, recoveryClock: {"復旧", "recovery"},
 }
 
-// What is escalated besides clocks, and why, for mail.
-const (
-	pausedWait  = "paused"
-	reviewWait  = "review"
-	fixesWait   = "fixes"
-	closureWait = "closure"
-	lateAlarm   = "late-alarm"
-	failedMail  = "first-report-failed"
-)
-
-var escalationWords = map[string]string{
-	acknowledgeClock: "対応開始の期限を過ぎても、対応を開始した者がいません。", reportClock: "第一報の期限を過ぎています。", recoveryClock: "復旧の期限を過ぎています。",
-	pausedWait: "報告者への確認待ちで、時計が止まったままです。", reviewWait: "復旧後、原因と再発防止策がまだ記録されていません。",
-	fixesWait: "復旧しましたが、対応のための変更がまだ終わっていません。", closureWait: "終結の承認期限を過ぎました。改めて承認を依頼します。",
-	lateAlarm: "終結の手続き中にアラームが発生しました。必要に応じて新しい障害として受け付けてください。", failedMail: "第一報のメールを送信できませんでした。電話等でご連絡のうえ、その旨を記録してください。",
-}
-
-const (
-	mostAlarmsAhead = 30             // of one clock while one question is open; the next question goes on from there
-	longestWait     = 24 * time.Hour // between two escalations: the last one is repeated ever more seldom
-	mostEscalations = 300            // kept in the record; all are in the evidence
-	mostNotes       = 400            // likewise
-)
+// mostNotes are kept in the record.
+const mostNotes = 200
 
 // limits are those of the severity in force.
 func (h *handling) limits() system.SeverityTarget {
 	limits, err := h.on.Severity(h.record.Severity)
-	if err != nil { // the severity has gone from system.yaml meanwhile: the worst one's limits hold
+	if err != nil && len(h.on.Severities) > 0 { // the severity has gone from system.yaml meanwhile: the worst one's limits hold
 		limits = h.on.Severities[0]
 	}
 	return limits
@@ -104,76 +83,6 @@ func clockState(c store.IncidentClock) string {
 }
 
 func (h *handling) paused() bool { return len(h.pauses) > 0 && h.pauses[len(h.pauses)-1].Until == nil }
-
-// alarms are the escalations that come while a question is open: those of every clock that is not met, or of the pause.
-func (h *handling) alarms(ctx workflow.Context) (alarms []runbook.Alarm) {
-	h.readClocks(ctx)
-	if h.paused() {
-		return h.chain(ctx, pausedWait, h.pauses[len(h.pauses)-1].From.Add(longestWait))
-	}
-	for _, c := range h.record.Clocks {
-		if !c.Done {
-			alarms = append(alarms, h.chain(ctx, c.Name, c.Due)...)
-		}
-	}
-	return alarms
-}
-
-// chain are the times from due on at which somebody is told about a matter, beginning where it has got to.
-func (h *handling) chain(ctx workflow.Context, about string, due time.Time) (alarms []runbook.Alarm) {
-	at, now := due, workflow.Now(ctx)
-	for n := range h.steps[about] {
-		at = at.Add(h.pause(n))
-	}
-	if at.Before(now.Add(time.Second)) { // late, as after an outage of the worker: told at once
-		at = now.Add(time.Second)
-	}
-	for n := h.steps[about]; len(alarms) < mostAlarmsAhead; n++ {
-		alarms = append(alarms, runbook.Alarm{At: at, Do: func(ctx workflow.Context) { h.escalate(ctx, about) }})
-		at = at.Add(h.pause(n))
-	}
-	return alarms
-}
-
-// pause is how long those who are told at a step of the chain have. The last step is repeated, each time after twice as long.
-func (h *handling) pause(n int) time.Duration {
-	last := len(h.on.Escalation) - 1
-	wait := h.on.Escalation[min(n, last)].Wait
-	for ; n > last && wait < longestWait; n-- {
-		wait *= 2
-	}
-	return min(wait, longestWait)
-}
-
-// escalate tells the next ones of the chain, unless the clock was met meanwhile.
-func (h *handling) escalate(ctx workflow.Context, about string) {
-	for _, c := range h.clocks() {
-		if c.Name == about && c.Met != nil {
-			return
-		}
-	}
-	n := h.steps[about]
-	h.steps[about]++
-	to := h.on.Escalation[min(n, len(h.on.Escalation)-1)].To
-	why := escalationWords[about]
-	h.readClocks(ctx)
-	h.record.Escalations = append(h.record.Escalations, store.Escalation{At: workflow.Now(ctx).UTC(), To: to, Why: why})
-	h.record.Escalations = h.record.Escalations[max(0, len(h.record.Escalations)-mostEscalations):]
-	h.Record(ctx, "escalated", about, map[string]any{"to": to, "step": n, "why": why})
-	h.Tell(ctx, "escalation-"+about+"-"+strconv.Itoa(n), "incident-escalation", to, map[string]string{"error": why, "detail": h.summary()})
-	h.note(ctx, "escalated")
-}
-
-// endOf is the end of a question: behind its last alarm, so that it is opened again.
-func endOf(ctx workflow.Context, alarms []runbook.Alarm) time.Time {
-	end := workflow.Now(ctx).Add(longestWait)
-	for _, a := range alarms {
-		if !a.At.Before(end) {
-			end = a.At.Add(time.Second)
-		}
-	}
-	return end
-}
 
 // note adds a state to the record: what has happened, with everything that is known.
 func (h *handling) note(ctx workflow.Context, event string) {

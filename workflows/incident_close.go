@@ -27,10 +27,9 @@ func (h *handling) review(ctx workflow.Context) (ready bool, err error) {
 		if err := h.goOn(ctx); err != nil {
 			return false, err
 		}
-		alarms := h.chain(ctx, reviewWait, workflow.Now(ctx).Add(longestWait))
-		d, err := h.Asked(ctx, runbook.Waiting, h.ask(runbook.Ask{
-			Name: "problem", Why: "原因と再発防止策 · the operator writes down the root cause, and the actions against it", Until: endOf(ctx, alarms), Then: "the chain of escalation goes on",
-			Alarms: alarms, Wake: h.disturbed(ctx),
+		d, err := h.Asked(ctx, runbook.Waiting, h.ask(ctx, runbook.Ask{
+			Name: "problem", Why: "原因と再発防止策 · the operator writes down the root cause, and the actions against it", Then: "the chain of escalation goes on",
+			Alarms: h.chain(ctx, reviewWait, h.waits(ctx, reviewWait)), Wake: h.disturbed(ctx),
 		}, runbook.Note, runbook.Fix, runbook.Severity, runbook.Finished))
 		if err != nil {
 			return false, err
@@ -44,10 +43,9 @@ func (h *handling) review(ctx workflow.Context) (ready bool, err error) {
 		if err := h.goOn(ctx); err != nil {
 			return false, err
 		}
-		alarms := h.chain(ctx, fixesWait, workflow.Now(ctx).Add(longestWait))
-		d, err := h.Asked(ctx, runbook.Waiting, h.ask(runbook.Ask{
-			Name: "fixes", Why: "対応のための変更の終了待ち · every run that mends it must have ended", Until: endOf(ctx, alarms), Then: "the chain of escalation goes on",
-			Alarms: alarms, Wake: func() bool { return h.mending == 0 || h.disturbed(ctx)() },
+		d, err := h.Asked(ctx, runbook.Waiting, h.ask(ctx, runbook.Ask{
+			Name: "fixes", Why: "対応のための変更の終了待ち · every run that mends it must have ended: " + shortened(h.mends()), Then: "the chain of escalation goes on",
+			Alarms: h.chain(ctx, fixesWait, h.waits(ctx, fixesWait)), Wake: func() bool { return h.mending == 0 || h.disturbed(ctx)() },
 		}, runbook.Note, runbook.Severity))
 		if err != nil {
 			return false, err
@@ -58,6 +56,15 @@ func (h *handling) review(ctx workflow.Context) (ready bool, err error) {
 		return back()
 	}
 	return true, nil
+}
+
+// shortened lists some runs: the line is also that of a timer, which is short.
+func shortened(runs []string) string {
+	const most = 2
+	if more := len(runs) - most; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(runs[:most], ", "), more)
+	}
+	return strings.Join(runs, ", ")
 }
 
 // disturbed tells whether a question about closing is no longer the one to ask: an alarm has rung, or the history is long.
@@ -72,9 +79,15 @@ func (h *handling) close(ctx workflow.Context) (closed bool, err error) {
 		if err == nil {
 			gate := h.closureGate()
 			gate.Wake = h.disturbed(ctx)
+			if h.edition > 0 {
+				gate.Alarms = append(h.alarms(ctx), h.reportInTime(ctx)...)
+			}
 			err = h.pass(ctx, gate)
 		}
 		switch {
+		case err == nil && h.edition > 0 && h.relapsed != "": // it rang while the approval was checked once more
+			h.unwell(ctx, []string{"the alarm " + h.relapsed + " rang before it was closed"})
+			return false, nil
 		case err == nil:
 			now := workflow.Now(ctx).UTC()
 			h.record.ClosedAt, h.record.State, h.relapsed = &now, store.IncidentClosed, ""
@@ -84,6 +97,7 @@ func (h *handling) close(ctx workflow.Context) (closed bool, err error) {
 		case runbook.IsEnd(err, runbook.ErrRejected):
 			h.wrote(ctx, "rejected", "", runbook.Words(err))
 			h.problem = store.Problem{} // it may have been the reason
+			h.waitsAnew()
 			h.record.State, h.record.RecoveredAt = store.IncidentWorking, nil
 			h.note(ctx, "closure-rejected")
 			return false, nil
@@ -207,10 +221,19 @@ func (h *handling) insist(ctx workflow.Context, step runbook.StepSpec) (err erro
 func (h *handling) ends(ctx workflow.Context, err error) {
 	ctx, stop := workflow.NewDisconnectedContext(ctx)
 	defer stop()
-	if waited := workflow.Await(ctx, func() bool { return h.mending+h.reading == 0 }); waited != nil {
+	h.ending = h.edition > 0
+	if h.ending {
+		h.letGo()
+		if h.mending+h.reading+h.telling > 0 { // a few seconds
+			h.Says(ctx, "それまでの記録を終えてから終了します · it ends once what is under way is written down; fixes that go on: "+orNone(h.mends()))
+		}
+	}
+	if waited := workflow.Await(ctx, func() bool {
+		return h.mending+h.reading == 0 && (h.telling == 0 || h.edition == workflow.DefaultVersion)
+	}); waited != nil {
 		return // not on a context that nothing cancels
 	}
-	if h.relapsed != "" && h.record.ClosedAt != nil {
+	if h.relapsed != "" && h.record.ClosedAt != nil && !h.ending {
 		h.escalate(ctx, lateAlarm)
 	}
 	if err == nil || h.record.Seq == 0 || h.record.ClosedAt != nil {
@@ -218,9 +241,39 @@ func (h *handling) ends(ctx workflow.Context, err error) {
 	}
 	_, words := activities.HowItEnded(err)
 	h.record.State = store.IncidentWithdrawn
-	h.wrote(ctx, "withdrawn", "", words)
+	h.wrote(ctx, "withdrawn", "", words+h.goOnBeside())
 	h.note(ctx, "withdrawn")
 	for _, list := range []string{h.on.ReportList, h.on.Operators} {
-		h.Tell(ctx, "withdrawn-"+list, "incident-withdrawn", list, map[string]string{"error": words, "detail": h.summary()})
+		h.Tell(ctx, "withdrawn-"+list, "incident-withdrawn", list, map[string]string{"error": words, "detail": h.summary() + h.goOnBeside()})
 	}
+}
+
+// tellLate tells of alarms that came too late to be part of the incident: until its run ends they reach it, and open none of their own.
+// Nothing is waited for once it has returned.
+func (h *handling) tellLate(ctx workflow.Context) {
+	ctx, stop := workflow.NewDisconnectedContext(ctx)
+	defer stop()
+	for h.ending && h.record.Seq > 0 {
+		if waited := workflow.Await(ctx, func() bool { return h.telling == 0 }); waited != nil || h.relapsed == "" {
+			return
+		}
+		h.relapsed = ""
+		h.escalate(ctx, lateAlarm)
+	}
+}
+
+// goOnBeside says which fixes go on although the incident has ended, "" if there are none.
+func (h *handling) goOnBeside() string {
+	runs := h.mends()
+	if len(runs) == 0 {
+		return ""
+	}
+	return "\n次の変更・リリースは取り消されず、このまま続きます。承認や確認はそれぞれの実行で行ってください。不要なら各実行を取り消してください（starter cancel）：" + strings.Join(runs, "、")
+}
+
+func orNone(list []string) string {
+	if len(list) == 0 {
+		return "none"
+	}
+	return strings.Join(list, ", ")
 }

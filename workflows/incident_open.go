@@ -1,12 +1,11 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
-	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
 
 	"tejun/activities"
@@ -14,60 +13,19 @@ import (
 	"tejun/workflows/runbook"
 )
 
-// How much of a flood of alarms is taken down. All of it is counted.
-const (
-	mostAlarms      = 50  // alarms by name
-	mostAlarmStates = 200 // changes of state that are recorded one by one
-	mostAlarmIDs    = 500 // IDs by which a repeated event is known
-	mostOdd         = 10  // events that cannot be read, recorded one by one
-)
-
-// takeOver goes on where an earlier history of the run has ended.
-func (h *handling) takeOver(handed *IncidentHanded) {
-	if handed == nil {
-		return
-	}
-	h.TakeOver(handed.Run)
-	h.record, h.problem, h.pauses, h.odd = handed.Record, handed.Problem, handed.Pauses, handed.Odd
-	if handed.Inputs != nil {
-		h.inputs = handed.Inputs
-	}
-	if handed.Steps != nil {
-		h.steps = handed.Steps
-	}
-	if handed.Events != nil {
-		h.events = handed.Events
-	}
-}
-
-// long tells whether the run should go on in a new history, and can: fixes are found again there, a diagnosis is not.
-func (h *handling) long(ctx workflow.Context) func() bool {
-	return func() bool { return h.reading == 0 && h.Long(ctx) }
-}
-
-// goOn lets the run go on in a new history once this one is long.
-func (h *handling) goOn(ctx workflow.Context) error {
-	if !h.long(ctx)() {
-		return nil
-	}
-	run, err := h.HandOver(ctx)
-	if err != nil {
-		return err
-	}
-	h.drain(ctx)
-	return workflow.NewContinueAsNewError(ctx, incident.Name, h.in, &IncidentHanded{
-		Run: run, Record: h.record, Problem: h.problem, Pauses: h.pauses, Steps: h.steps, Events: h.events, Odd: h.odd, Inputs: h.inputs,
-	})
-}
-
 // open resolves the report, and records it if it is new.
 func (h *handling) open(ctx workflow.Context) error {
 	from := h.Status().StartedAt
 	on, err := runbook.Resolve(ctx, directory.ResolveIncident, h.in.request(from))
-	if err != nil {
+	var unfit error // an incident that is open is not given up because the description has changed
+	switch {
+	case err == nil:
+		h.on = on
+	case runbook.WasCancelled(ctx, err) || len(h.on.Escalation) == 0:
 		return err
+	default:
+		unfit, on = err, h.on
 	}
-	h.on = on
 	if h.record.ID == "" {
 		severity, err := on.SeverityOf(h.in.Impact, h.in.Urgency)
 		if err != nil {
@@ -87,12 +45,20 @@ func (h *handling) open(ctx workflow.Context) error {
 		return err
 	}
 	if err := h.CanPass(ctx, h.closureGate()); err != nil {
-		return err
+		if runbook.WasCancelled(ctx, err) || h.record.Seq == 0 || h.edition == workflow.DefaultVersion {
+			return err
+		}
+		unfit = errors.Join(unfit, err)
 	}
 	h.listen(ctx)
 	if h.record.Seq > 0 { // it goes on
 		h.readClocks(ctx)
+		h.catchUp(ctx)
 		h.findFixes(ctx)
+		if unfit != nil {
+			h.Record(ctx, "not-resolved", "", map[string]string{"problem": runbook.Words(unfit)})
+			h.escalate(ctx, unresolved)
+		}
 		return nil
 	}
 	if h.in.Alarm != nil {
@@ -135,7 +101,7 @@ func (h *handling) diagnose(ctx workflow.Context, around time.Time) {
 		sources.Services = append(sources.Services, s.Service)
 	}
 	h.reading++
-	workflow.GoNamed(ctx, "diagnosis", func(ctx workflow.Context) {
+	workflow.GoNamed(h.beside(ctx), "diagnosis", func(ctx workflow.Context) {
 		defer func() { h.reading-- }()
 		found, err := runbook.Call(runbook.WithSummary(ctx, "read what may explain it"), runbook.Read, diagnosis.CollectIncidentFacts, sources)
 		if err != nil {
@@ -147,93 +113,6 @@ func (h *handling) diagnose(ctx workflow.Context, around time.Time) {
 		h.record.Facts = found.Facts
 		h.note(ctx, "diagnosed")
 	})
-}
-
-// listen attaches the alarms that are signalled.
-func (h *handling) listen(ctx workflow.Context) {
-	channel := workflow.GetSignalChannelWithOptions(ctx, AlarmSignal, workflow.SignalChannelOptions{
-		Description: `An alarm has changed its state: {"id": "…", "alarm": "…", "state": "ALARM", "reason": "…"}`,
-	})
-	workflow.GoNamed(ctx, "signal "+AlarmSignal, func(ctx workflow.Context) {
-		for {
-			var raw converter.RawValue
-			if more := channel.Receive(ctx, &raw); !more {
-				return
-			}
-			h.signalled(ctx, raw)
-		}
-	})
-}
-
-// drain takes what was signalled and not yet read, so that nothing is lost between two histories.
-func (h *handling) drain(ctx workflow.Context) {
-	channel := workflow.GetSignalChannel(ctx, AlarmSignal)
-	var raw converter.RawValue
-	for channel.ReceiveAsync(&raw) {
-		var event IncidentAlarm
-		if runbook.DecodeStrict(raw.Payload().GetData(), &event) == nil && event.Validate() == nil {
-			h.count(ctx, event)
-		} else {
-			h.odd++
-		}
-	}
-}
-
-func (h *handling) signalled(ctx workflow.Context, raw converter.RawValue) {
-	var event IncidentAlarm
-	err := runbook.DecodeStrict(raw.Payload().GetData(), &event)
-	if err == nil {
-		err = event.Validate()
-	}
-	if err == nil {
-		h.attach(ctx, event)
-		return
-	}
-	if h.odd++; h.odd <= mostOdd {
-		h.Record(ctx, "alarm-refused", "", map[string]any{"problem": err.Error(), "count": h.odd})
-	}
-}
-
-// attach takes down an alarm's event; what repeats, and what is too much, is counted only.
-func (h *handling) attach(ctx workflow.Context, event IncidentAlarm) {
-	if !h.count(ctx, event) || h.steps["alarm-states"] >= mostAlarmStates {
-		return
-	}
-	h.steps["alarm-states"]++
-	h.Record(ctx, "alarm", event.Alarm, event)
-	if h.record.Seq > 0 {
-		h.note(ctx, "alarm")
-	}
-}
-
-// count counts an event, and says whether it is news.
-func (h *handling) count(ctx workflow.Context, event IncidentAlarm) bool {
-	if event.ID != "" {
-		if h.events[event.ID] {
-			return false
-		}
-		if len(h.events) < mostAlarmIDs {
-			h.events[event.ID] = true
-		}
-	}
-	h.record.AlarmEvents++
-	now := workflow.Now(ctx).UTC()
-	if event.State == "ALARM" && h.record.State != store.IncidentOpen && h.record.State != store.IncidentWorking {
-		h.relapsed = event.Alarm
-	}
-	i := slices.IndexFunc(h.record.Alarms, func(a store.IncidentAlarm) bool { return a.Alarm == event.Alarm })
-	if i < 0 {
-		if len(h.record.Alarms) < mostAlarms {
-			h.record.Alarms = append(h.record.Alarms, store.IncidentAlarm{Alarm: event.Alarm, State: event.State, Reason: event.Reason, Count: 1, First: now, Last: now})
-			return true
-		}
-		return false
-	}
-	a := &h.record.Alarms[i]
-	news := a.State != event.State
-	a.State, a.Reason, a.Last = event.State, event.Reason, now
-	a.Count++
-	return news
 }
 
 // summary is the incident in a few lines, for mail.

@@ -190,7 +190,7 @@ func TestAnIncidentThatIsCancelledIsWithdrawn(t *testing.T) {
 	err := o.handle(reported())
 	require.True(t, runbook.IsEnd(err, runbook.ErrCancelled), "%v", err)
 	require.Equal(t, records.IncidentWithdrawn, o.last().State)
-	require.Contains(t, o.last().Fixes[0].Outcome, "cancelled")
+	require.Empty(t, o.last().Fixes[0].Outcome, "a fix is not called off with the incident")
 	require.Equal(t, []string{"withdrawn", "withdrawn"}, o.mailed()[len(o.mailed())-2:])
 	require.Empty(t, o.problems)
 }
@@ -231,4 +231,48 @@ func TestTheFingerprintNamesTheSameThing(t *testing.T) {
 	require.Equal(t, "x", in.Print())
 	require.NotEqual(t, workflows.IncidentID("a", "x"), workflows.IncidentID("b", "x"))
 	require.Regexp(t, `^incident-[0-9a-f]{16}$`, workflows.IncidentID("a", "x"))
+}
+
+// What counts is what is so when it is closed: an alarm that rings while the approval is being checked once more keeps it open.
+func TestAnAlarmBetweenTheApprovalAndTheClosureKeepsItOpen(t *testing.T) {
+	o := withOutbreak(newWorld(t))
+	o.onEvidence("gate-passed", func() { o.env.SignalWorkflow("alarm", map[string]any{"id": "e9", "alarm": "hosts", "state": "ALARM"}) })
+	o.settled()
+	o.say(minute(200), "tanaka", "done", nil)
+	o.say(minute(240), "tanaka", "done", cause())
+	o.approveAsSeen(minute(300), "suzuki")
+	require.NoError(t, o.handle(reported()))
+	require.True(t, contains(o.notes("unstable"), "the alarm hosts rang before it was closed"), "%v", o.notes("unstable"))
+	require.Equal(t, []string{"suzuki"}, o.last().ClosedBy)
+	require.Equal(t, minute(200).UTC(), o.last().RecoveredAt.UTC())
+}
+
+// The incident's ID is taken until its run has ended, so an alarm may still reach it then: somebody is told.
+func TestAnAlarmThatComesAtTheVeryEndIsTold(t *testing.T) {
+	for name, arrange := range map[string]func(*outbreak){
+		"after the closure": func(o *outbreak) { o.settled() },
+		"while the incident is given up": func(o *outbreak) {
+			o.say(minute(5), "tanaka", "acknowledge", nil)
+			o.at(minute(20), "cancel", by("kato"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := withOutbreak(newWorld(t))
+			ring := func(id string) {
+				o.env.SignalWorkflow("alarm", map[string]any{"id": id, "alarm": "hosts-" + id, "state": "ALARM"})
+			}
+			o.onEvidence("closed", func() { ring("late-2") })
+			o.onState = func(in records.Incident) {
+				if in.Event == "closed" || in.Event == "withdrawn" {
+					ring("late-1")
+				}
+			}
+			arrange(o)
+			err := o.handle(reported())
+			require.Equal(t, strings.Contains(name, "given up"), err != nil)
+			require.NotEmpty(t, o.escalatedAt("新しい障害として受け付けてください"))
+			require.True(t, o.evidence[len(o.evidence)-1].At.Equal(o.last().At), "the last thing that happens is to tell of it")
+			require.Subset(t, o.alarmsWritten(), []string{"late-1", "late-2"})
+		})
+	}
 }

@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -39,10 +38,9 @@ func (h *handling) acknowledge(ctx workflow.Context) error {
 		if err := h.goOn(ctx); err != nil {
 			return err
 		}
-		alarms := h.alarms(ctx)
-		d, err := h.Asked(ctx, runbook.Waiting, h.ask(runbook.Ask{
-			Wake: h.long(ctx), Name: "acknowledge", Why: "対応開始待ち · somebody of the vendor takes it on", Until: endOf(ctx, alarms), Then: "the chain of escalation goes on",
-			Alarms: append(alarms, h.reportInTime(ctx)...),
+		h.readClocks(ctx)
+		d, err := h.Asked(ctx, runbook.Waiting, h.ask(ctx, runbook.Ask{
+			Wake: h.long(ctx), Name: "acknowledge", Why: "対応開始待ち · somebody of the vendor takes it on", Then: "the chain of escalation goes on",
 		}, runbook.Acknowledge, runbook.Note, runbook.Severity))
 		if err != nil {
 			return err
@@ -50,40 +48,6 @@ func (h *handling) acknowledge(ctx workflow.Context) error {
 		h.take(ctx, d)
 	}
 	return nil
-}
-
-// reportInTime lets the first report go out before its limit, acknowledged or not.
-func (h *handling) reportInTime(ctx workflow.Context) []runbook.Alarm {
-	for _, c := range h.record.Clocks {
-		if c.Name == reportClock && !c.Done {
-			at := c.Due.Add(-c.Limit / 4)
-			if soon := workflow.Now(ctx).Add(time.Second); at.Before(soon) {
-				at = soon
-			}
-			return []runbook.Alarm{{At: at, Do: h.firstReport}}
-		}
-	}
-	return nil
-}
-
-// firstReport tells the ministry, once. If it cannot be told the chain of escalation is: then somebody calls, and notes it.
-func (h *handling) firstReport(ctx workflow.Context) {
-	if h.record.ReportedAt != nil {
-		return
-	}
-	h.readClocks(ctx)
-	err := h.Notify(runbook.WithSummary(ctx, "第一報 · first report"), "first-report", "incident-first-report", h.on.ReportList, map[string]string{"detail": h.summary()})
-	if err != nil {
-		if runbook.WasCancelled(ctx, err) {
-			return
-		}
-		h.Record(ctx, "first-report-failed", "", map[string]string{"problem": runbook.Words(err)})
-		h.escalate(ctx, failedMail)
-		return
-	}
-	now := workflow.Now(ctx).UTC()
-	h.record.ReportedAt = &now
-	h.note(ctx, "first-report")
 }
 
 // recover is the work and, once recovery is reported, the watch. A run that goes on in a new history may have it behind it.
@@ -105,9 +69,9 @@ func (h *handling) work(ctx workflow.Context) error {
 		if err := h.goOn(ctx); err != nil {
 			return err
 		}
-		alarms := h.alarms(ctx)
-		d, err := h.Asked(ctx, runbook.Waiting, h.ask(runbook.Ask{
-			Wake: h.long(ctx), Name: "work", Why: "復旧作業中 · the work is going on; done = recovery", Until: endOf(ctx, alarms), Then: "the chain of escalation goes on", Alarms: alarms,
+		h.readClocks(ctx)
+		d, err := h.Asked(ctx, runbook.Waiting, h.ask(ctx, runbook.Ask{
+			Wake: h.long(ctx), Name: "work", Why: "復旧作業中 · the work is going on; done = recovery", Then: "the chain of escalation goes on",
 		}, runbook.Note, runbook.Pause, runbook.Resume, runbook.Fix, runbook.Severity, runbook.Finished))
 		if err != nil {
 			return err
@@ -123,7 +87,7 @@ func (h *handling) watch(ctx workflow.Context) (stable bool, err error) {
 	const looks = 10
 	since := workflow.Now(ctx).UTC()
 	until := since.Add(h.on.Stable)
-	h.relapsed, h.record.State = "", store.IncidentWatching
+	h.relapsed, h.record.State, h.watched = "", store.IncidentWatching, since
 	h.note(ctx, "recovery-reported")
 	var against []string
 	look := func(ctx workflow.Context) {
@@ -142,7 +106,7 @@ func (h *handling) watch(ctx workflow.Context) (stable bool, err error) {
 		for n := range looks {
 			alarms = append(alarms, runbook.Alarm{At: since.Add(h.on.Stable * time.Duration(n) / looks), Do: look})
 		}
-		d, err := h.Asked(ctx, runbook.Waiting, h.ask(runbook.Ask{
+		d, err := h.Asked(ctx, runbook.Waiting, h.ask(ctx, runbook.Ask{
 			Name: "watch", Why: "復旧の安定確認中 · is recovery stable?", Until: until, Then: "recovery counts, if nothing has happened", Alarms: alarms,
 			Wake: func() bool { return !well() },
 		}, runbook.Note, runbook.Fix, runbook.Severity))
@@ -177,32 +141,12 @@ func (h *handling) watch(ctx workflow.Context) (stable bool, err error) {
 // unwell says why recovery does not count, and that the work goes on.
 func (h *handling) unwell(ctx workflow.Context, against []string) {
 	words := strings.Join(against, "; ")
+	h.waitsAnew()
 	h.record.State, h.record.RecoveredAt = store.IncidentWorking, nil
 	h.wrote(ctx, "unstable", "", words)
 	h.Record(ctx, "not-recovered", "", map[string]any{"against": against})
 	h.note(ctx, "not-recovered")
 	h.Tell(ctx, fmt.Sprintf("not-recovered-%d", len(h.record.Notes)), "incident-unstable", h.on.Operators, map[string]string{"error": words, "detail": h.summary()})
-}
-
-// ask fills in what the questions of an incident have in common.
-func (h *handling) ask(a runbook.Ask, answers ...string) runbook.Ask {
-	carried := map[string][]runbook.Value{
-		runbook.Acknowledge: {impactValue, urgencyValue}, runbook.Note: {kindValue}, runbook.Fix: {runbookValue, inputValue}, runbook.Severity: {severityValue},
-	}
-	if a.Name == "problem" {
-		carried[runbook.Finished] = []runbook.Value{rootCauseValue, actionsValue, workaroundValue}
-	}
-	a.Kind, a.Check, a.Answers, a.Values = "work", h.check, map[string]string{}, runbook.Carried{}
-	for _, name := range answers {
-		a.Answers[name] = "operate"
-		if values := carried[name]; len(values) > 0 {
-			a.Values[name] = values
-		}
-	}
-	if slices.Contains(answers, runbook.Severity) {
-		a.Answers[runbook.Severity] = "decide"
-	}
-	return a
 }
 
 // take lets an answer have its effect.

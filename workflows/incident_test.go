@@ -7,11 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/sdk/workflow"
 
-	"tejun/activities"
 	"tejun/internal/records"
-	"tejun/workflows"
 	"tejun/workflows/runbook"
 )
 
@@ -154,52 +151,4 @@ func TestFurtherAlarmsAreAttachedCountedAndCapped(t *testing.T) {
 		}
 	}
 	require.Equal(t, 3, refused)
-}
-
-func TestALongHistoryGoesOnInANewOne(t *testing.T) {
-	o := withOutbreak(newWorld(t))
-	o.env.SetCurrentHistoryLength(5000)
-	o.say(minute(5), "tanaka", "acknowledge", nil)
-	o.at(minute(4), "alarm", map[string]any{"id": "e2", "alarm": "hosts", "state": "ALARM"})
-	err := o.handle(reported())
-	require.True(t, workflow.IsContinueAsNewError(err), "%v", err)
-
-	var handed workflows.IncidentHanded
-	handed.Record = records.Incident{ID: "INC-1", Seq: 7, State: records.IncidentWorking, Severity: "critical", Title: "t", OpenedAt: start.UTC(), DetectedAt: start.UTC(), AlarmEvents: 9}
-	at := start.UTC()
-	handed.Record.AcknowledgedAt, handed.Record.ReportedAt = &at, &at
-	handed.Run.StartedAt = start.UTC()
-	handed.Run.Seen = map[string]runbook.Answered{"d1": {ID: "d1"}}
-	handed.Events = map[string]bool{"e2": true}
-	handed.Record.Fixes = []records.IncidentFix{{Name: "fix-1-aa", Runbook: "Release", Run: "r"}}
-	next := withOutbreak(newWorld(t))
-	stub(next.world, "FindRun", func(activities.RunRef) (activities.RunFound, error) {
-		return activities.RunFound{Found: true, Runbook: "Release"}, nil
-	})
-	stub(next.world, "AwaitRun", func(activities.RunRef) (activities.RunEnded, error) {
-		return activities.RunEnded{Kind: runbook.ErrRolledBack, Words: "the watch was not passed"}, nil
-	})
-	next.at(minute(1), "alarm", map[string]any{"id": "e2", "alarm": "hosts", "state": "ALARM"})
-	message := by("tanaka")
-	message["id"] = "d1"
-	next.at(minute(2), "done", message)
-	next.say(minute(60), "tanaka", "done", nil)
-	next.say(minute(100), "tanaka", "done", cause())
-	next.approveAsSeen(minute(110), "sato")
-	next.env.ExecuteWorkflow("Incident", reported(), &handed)
-	require.NoError(t, next.env.GetWorkflowError())
-	require.Equal(t, 9, next.last().AlarmEvents, "an event that came before does not count again")
-	require.True(t, contains(next.refusals(), "has been received before"), "nor does a decision")
-	require.Equal(t, []string{"fix", "closed", "closed"}, next.mailed(), "what was done is not done again")
-	require.Equal(t, "INC-1", next.last().ID)
-	require.Equal(t, "RolledBack: the watch was not passed", next.last().Fixes[0].Outcome, "a fix is waited for again, and not started again")
-	require.Empty(t, next.inputs)
-
-	handed.Record.Fixes, handed.Record.State, handed.Record.RecoveredAt = nil, records.IncidentRecovered, &at
-	late := withOutbreak(newWorld(t))
-	late.say(minute(10), "tanaka", "done", cause())
-	late.approveAsSeen(minute(20), "sato")
-	late.env.ExecuteWorkflow("Incident", reported(), &handed)
-	require.NoError(t, late.env.GetWorkflowError())
-	require.Zero(t, late.looks, "recovery was confirmed before")
 }

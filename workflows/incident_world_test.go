@@ -24,16 +24,19 @@ const stable = 30 * time.Minute
 // outbreak is a world with an incident.
 type outbreak struct {
 	*world
-	states   []records.Incident // of its record
-	problems []records.Problem
-	similar  []records.Similar
-	well     func(look int) []string                         // what speaks against recovery, by look, counted from 1
-	fixes    map[string]func(workflow.Context) error         // how runs end, by their reason's place: "SettingChange" or "Release"
-	inputs   []map[string]any                                // of the runs that were started
-	reports  []activities.IncidentReport                     //
-	looks    int                                             //
-	sources  []activities.IncidentSources                    //
-	facts    func(activities.IncidentSources) []records.Fact //
+	states     []records.Incident // of its record
+	problems   []records.Problem
+	similar    []records.Similar
+	well       func(look int) []string                         // what speaks against recovery, by look, counted from 1
+	fixes      map[string]func(workflow.Context) error         // how runs end, by their reason's place: "SettingChange" or "Release"
+	inputs     []map[string]any                                // of the runs that were started
+	reports    []activities.IncidentReport                     //
+	looks      int                                             //
+	sources    []activities.IncidentSources                    //
+	facts      func(activities.IncidentSources) []records.Fact //
+	mails      []activities.Mail                               // that were sent
+	severities []string                                        // as the description calls them; critical and minor, unless set
+	onState    func(records.Incident)                          // as a state is recorded
 }
 
 func withOutbreak(w *world) *outbreak {
@@ -52,6 +55,9 @@ func withOutbreak(w *world) *outbreak {
 				{Name: "critical", Title: "重大 · Critical", Acknowledge: 15 * time.Minute, FirstReport: 40 * time.Minute, Recover: 4 * time.Hour, Clock: sla.Always},
 				{Name: "minor", Title: "軽微 · Minor", Acknowledge: 2 * time.Hour, FirstReport: time.Hour, Recover: 16 * time.Hour, Clock: sla.Business},
 			},
+		}
+		for i, name := range o.severities {
+			on.Severities[i].Name = name
 		}
 		for _, impact := range system.IncidentLevels() {
 			for _, urgency := range system.IncidentLevels() {
@@ -75,6 +81,9 @@ func withOutbreak(w *world) *outbreak {
 		return out, nil
 	})
 	stub(w, "RecordIncident", func(in records.Incident) (activities.IncidentRecorded, error) {
+		if o.onState != nil {
+			o.onState(in)
+		}
 		o.states = append(o.states, in)
 		return activities.IncidentRecorded{Seq: len(o.states)}, nil
 	})
@@ -106,6 +115,10 @@ func withOutbreak(w *world) *outbreak {
 		o.reports = append(o.reports, in)
 		w.calls = append(w.calls, "PutS3IncidentReport")
 		return records.Document{Location: "s3://reports/" + in.Incident.ID + ".docx", SHA256: hashOne, Bytes: 9}, nil
+	})
+	stub(w, "SendSESMail", func(m activities.Mail) (activities.MailResult, error) {
+		w.calls, o.mails = append(w.calls, "mail:"+m.Template), append(o.mails, m)
+		return activities.MailResult{MessageIDs: []string{"m"}}, nil
 	})
 	stub(w, "ListRunHands", func(activities.RunRef) (activities.RunHands, error) { return activities.RunHands{}, nil })
 	stub(w, "FindRun", func(activities.RunRef) (activities.RunFound, error) { return activities.RunFound{}, nil })

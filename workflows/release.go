@@ -168,7 +168,7 @@ type releasing struct {
 	on     system.ReleaseTarget
 	parts  []part
 	rang   []string // alarms that rang before
-	failed string   // why it is taken back; "" if it stays
+	given  error    // why it is taken back; nil if it stays
 	result ReleaseResult
 }
 
@@ -180,10 +180,8 @@ func Release(ctx workflow.Context, raw converter.RawValue) (ReleaseResult, error
 		return ReleaseResult{}, err
 	}
 	r.Run = run
-	if err = r.run(ctx); err != nil {
-		r.failed = runbook.Words(err)
-	}
-	r.result.Evidence, err = r.Finish(ctx, err)
+	r.given = r.run(ctx)
+	r.result.Evidence, err = r.Finish(ctx, r.given)
 	r.result.Plan = r.PlanDigest()
 	return r.result, err
 }
@@ -218,8 +216,8 @@ func (r *releasing) run(ctx workflow.Context) error {
 		return err
 	}
 
-	// 3. One part after another, each looked at when it is in place. From here on the way back tells people, at its end.
-	r.OnReturn(r.tellEnd())
+	// 3. One part after another, each looked at when it is in place. From here on people are told how it has ended.
+	r.tellsEnd(ctx)
 	for _, part := range r.parts {
 		for _, step := range part.steps() {
 			if err := r.Step(ctx, step); err != nil {

@@ -149,23 +149,36 @@ func (r *releasing) readBack() runbook.StepSpec {
 	}
 }
 
-// tellEnd is the last on the way back, so it is reached however the release ends.
-func (r *releasing) tellEnd() runbook.StepSpec {
-	return runbook.StepSpec{
-		Name: "tell-end", Title: "結果の連絡 · Tell how it ended",
-		Do: func(ctx workflow.Context) error {
-			var lines []string
-			for _, part := range r.result.Parts {
-				lines = append(lines, fmt.Sprintf("・%s: %s → %s", part.Name, orDash(part.Before), orDash(part.After)))
-			}
-			template, data := "release-rolled-back", map[string]string{"detail": strings.Join(lines, "\n"), "error": r.failed}
-			if r.failed == "" {
-				template = "release-done"
-			}
-			r.Tell(ctx, template, template, r.on.MailList, data)
+// tellsEnd lets people be told how the release has ended, however that is. Earlier editions told it as the last of the way back, which a
+// failed undo does not reach.
+func (r *releasing) tellsEnd(ctx workflow.Context) {
+	const name, title = "tell-end", "結果の連絡 · Tell how it ended"
+	if workflow.GetVersion(ctx, "release-tells-last", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		r.OnReturn(runbook.StepSpec{Name: name, Title: title, Do: func(ctx workflow.Context) error {
+			r.tellEnd(ctx, r.given)
 			return nil
-		},
+		}})
+		return
 	}
+	r.Finally(name, title, r.tellEnd)
+}
+
+// tellEnd says what is there now. What was taken back is as before; what could not be, or has ended in trouble when all was done, is
+// unclear.
+func (r *releasing) tellEnd(ctx workflow.Context, err error) {
+	var lines []string
+	for _, part := range r.result.Parts {
+		lines = append(lines, fmt.Sprintf("・%s: %s → %s", part.Name, orDash(part.Before), orDash(part.After)))
+	}
+	data := map[string]string{"detail": strings.Join(lines, "\n")}
+	template := "release-done"
+	if err != nil {
+		template, data["error"] = "release-rolled-back", runbook.Words(err)
+		if r.given == nil || runbook.IsEnd(err, runbook.ErrUndoFailed) || runbook.IsEnd(err, runbook.ErrEvidenceLost) {
+			template = "release-unclear"
+		}
+	}
+	r.Tell(ctx, template, template, r.on.MailList, data)
 }
 
 func orDash(s string) string {

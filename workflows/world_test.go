@@ -42,6 +42,7 @@ type world struct {
 	eligible []string                   // officers
 	conflict string                     // who holds the resources, "" for nobody
 	closed   bool                       // the site, as the public sees it
+	begins   time.Time                  // when the run starts: start, unless it goes on from another one
 	late     time.Duration              // of gates that open after the effect; 0: there are none
 	missing  []string                   // activities that a test registers itself
 }
@@ -52,7 +53,7 @@ func newWorld(t *testing.T) *world { return newWorldWithout(t) }
 func newWorldWithout(t *testing.T, missing ...string) *world {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	w := &world{t: t, env: suite.NewTestWorkflowEnvironment(), fail: map[string]func(int) error{}, tries: map[string]int{}, missing: missing, eligible: []string{"ito", "sato", "suzuki"}}
+	w := &world{t: t, begins: start, env: suite.NewTestWorkflowEnvironment(), fail: map[string]func(int) error{}, tries: map[string]int{}, missing: missing, eligible: []string{"ito", "sato", "suzuki"}}
 	w.env.SetStartTime(start)
 	w.env.SetTestTimeout(time.Minute)
 	w.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // the machine may be busy
@@ -258,7 +259,7 @@ func (w *world) run(in any) error {
 
 // at sends a signal at a moment.
 func (w *world) at(when time.Time, signal string, message any) {
-	w.env.RegisterDelayedCallback(func() { w.env.SignalWorkflow(signal, message) }, when.Sub(start))
+	w.env.RegisterDelayedCallback(func() { w.env.SignalWorkflow(signal, message) }, when.Sub(w.begins))
 }
 
 // approveAsSeen approves the plan in force at a moment, by name, as the command line does.
@@ -267,7 +268,7 @@ func (w *world) approveAsSeen(when time.Time, person string) {
 		message := by(person)
 		message["plan"] = w.status().Plan.Digest
 		w.env.SignalWorkflow("approve", message)
-	}, when.Sub(start))
+	}, when.Sub(w.begins))
 }
 
 func by(person string) map[string]any { return map[string]any{"by": person, "reason": "checked"} }

@@ -101,16 +101,56 @@ func earlier(day, title string, rto, human int, slower float64) records.Disaster
 	return d
 }
 
-// TestTheSampleIsWritten leaves the sample where DRILLREPORT_SAMPLE says, so that somebody can look at it.
-func TestTheSampleIsWritten(t *testing.T) {
-	dir := os.Getenv("DRILLREPORT_SAMPLE")
+// night is a real disaster in the evening, whose return was decided the next morning, after a doubt that was answered.
+func night() Report {
+	fence := step("fence", PartRecovery, at(20, 14, 5), at(20, 26, 0), 10*time.Minute)
+	fence.AtRisk, fence.Comment = ptr(at(20, 22, 5)), "東京リージョンのAPIが応答せず、停止を確認できない。"
+	smoke := step("smoke", PartRecovery, at(21, 22, 3), at(21, 23, 1), 5*time.Minute)
+	r := sample()
+	r.WorkflowID, r.Title, r.Reason, r.Ticket, r.Mode, r.Redirected = "dr-real-2027-01-18", "東京リージョン障害に伴う切替", "東京リージョンの広域障害", "INC-20270118-0a1b2c3d4e5f", records.ModeReal, "www.gzs.example.go.jp"
+	r.StartedAt, r.DisasterAt, r.Declared, r.RestoredAt, r.ReturnedAt, r.EndedAt = at(20, 2, 0), ptr(at(19, 41, 0)), &Declared{By: []string{"sato"}, At: at(20, 14, 4)}, ptr(at(22, 31, 40)), ptr(at(33, 12, 50)), at(33, 20, 1)
+	r.Note = "東京リージョンの復旧後、更新データを人手で反映した。"
+	r.Steps = []Step{
+		step("declare", PartRecovery, at(20, 2, 2), at(20, 14, 4), 15*time.Minute, wait(at(20, 2, 3), at(20, 14, 4), "sato", "宣言の承認待ち")),
+		fence,
+		step("doubt-1", PartRecovery, at(20, 26, 0), at(20, 58, 11), 0, wait(at(20, 26, 0), at(20, 58, 11), "ito", "書込み停止の確認（判断待ち）")),
+		step("database", PartRecovery, at(20, 58, 12), at(21, 2, 50), 40*time.Minute),
+		step("pipeline", PartRecovery, at(21, 2, 51), at(21, 15, 33), 20*time.Minute),
+		step("scale", PartRecovery, at(21, 15, 34), at(21, 22, 2), 10*time.Minute),
+		smoke,
+		step("redirect", PartRecovery, at(21, 23, 2), at(21, 23, 5), 10*time.Minute),
+		step("ttl", PartRecovery, at(21, 23, 45), at(22, 23, 45), 0),
+		step("outside", PartRecovery, at(22, 23, 46), at(22, 31, 40), 10*time.Minute),
+		step("watch", PartRecovery, at(22, 31, 41), at(22, 41, 41), 0),
+		step("return", PartReturn, at(22, 41, 42), at(32, 58, 0), 0, wait(at(22, 41, 42), at(32, 58, 0), "ito", "切り戻しの判断待ち")),
+		step("redirect-back", PartReturn, at(32, 58, 1), at(32, 58, 9), 10*time.Minute),
+		step("ttl-back", PartReturn, at(32, 58, 48), at(33, 3, 48), 0),
+		step("outside-back", PartReturn, at(33, 3, 49), at(33, 12, 50), 10*time.Minute),
+		step("scale-down", PartReturn, at(33, 12, 51), at(33, 15, 2), 10*time.Minute),
+		step("unfence", PartReturn, at(33, 15, 3), at(33, 19, 40), 0),
+	}
+	r.Decisions = []Decision{
+		{At: at(20, 14, 4), Who: "sato", What: "declare", Answer: "approve", Comment: "第一宣言者が10分以内に応答しないため"},
+		{At: at(20, 58, 11), Who: "ito", What: "doubt-1", Answer: "resume", Comment: "東京リージョンの停止を電話で確認。書込みは行われていない。"},
+		{At: at(32, 58, 0), Who: "ito", What: "return", Answer: "approve", Comment: "東京リージョンの復旧と、データの反映を確認"},
+	}
+	return r
+}
+
+// TestTheSamplesAreWritten leaves the samples where DRILLREPORT_SAMPLES says, so that somebody can look at them:
+//
+//	DRILLREPORT_SAMPLES=/tmp/samples go test ./internal/drillreport -run Samples
+func TestTheSamplesAreWritten(t *testing.T) {
+	dir := os.Getenv("DRILLREPORT_SAMPLES")
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	page, err := HTML(sample(), names())
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "report.html"), page, 0o600))
-	sheets, err := XLSX(sample(), names())
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "report.xlsx"), sheets, 0o600))
+	for name, r := range map[string]Report{"drill": sample(), "real": night()} {
+		page, err := HTML(r, names())
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".html"), page, 0o600))
+		sheets, err := XLSX(r, names())
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".xlsx"), sheets, 0o600))
+	}
 }

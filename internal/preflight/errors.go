@@ -27,7 +27,7 @@ func (c *checker) failed(err error, area, resource, action string) {
 
 func isMissing(code string) bool {
 	switch code {
-	case "PipelineNotFoundException", "RepositoryNotFoundException":
+	case "PipelineNotFoundException", "RepositoryNotFoundException", "NoSuchHostedZone", "GlobalClusterNotFoundFault":
 		return true
 	case "NoSuchDistribution", "NoSuchBucket", "NotFound", "WAFNonexistentItemException", "ClusterNotFoundException",
 		"ServiceNotFoundException", "DBClusterNotFoundFault", "ResourceNotFoundException", "NotFoundException",

@@ -64,7 +64,7 @@ func needed(sys *system.System, passedRoles []string) []grant {
 		{[]string{"iam:PassRole"}, passedRoles},
 	}, databaseGrants(sys)...)
 	grants = append(grants, settingGrants(sys)...)
-	grants = append(grants, releaseGrants(sys)...)
+	grants = append(append(grants, releaseGrants(sys)...), disasterGrants(sys)...)
 	return append(append(grants, taskGrants(sys)...), incidentGrants(sys)...)
 }
 

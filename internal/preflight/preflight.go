@@ -99,6 +99,7 @@ func Run(ctx context.Context, cfg aws.Config, sys *system.System, data *operated
 	c.jobs(ctx)
 	c.settings(ctx)
 	c.releases(ctx)
+	c.disaster(ctx)
 	c.mail(ctx)
 	datasets := c.loads(ctx)
 	c.tables(ctx, datasets)

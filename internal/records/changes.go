@@ -139,22 +139,14 @@ func (s *Store) ChangeHistory(ctx context.Context, workflowID string) ([]Change,
 }
 
 func (s *Store) changes(ctx context.Context, sql string, args ...any) ([]Change, error) {
-	rows, err := s.pool.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, explain(err)
-	}
-	list, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (Change, error) {
+	return collect(ctx, s, func(r pgx.CollectableRow) (Change, error) {
 		var c Change
 		err := r.Scan(&c.WorkflowID, &c.Seq, &c.RunID, &c.Key, &c.At, &c.Kind, &c.Class, &c.Title, &c.Targets, &c.WindowFrom, &c.WindowUntil,
 			&c.Requester, &c.Operator, &c.Approvers, &c.State, &c.Note, &c.Incident, &c.ReviewBy, &c.ReviewedAt)
 		c.At = utc(c.At)
 		c.WindowFrom, c.WindowUntil, c.ReviewBy, c.ReviewedAt = utcOf(c.WindowFrom), utcOf(c.WindowUntil), utcOf(c.ReviewBy), utcOf(c.ReviewedAt)
 		return c, err
-	})
-	if err != nil {
-		return nil, explain(err)
-	}
-	return list, nil
+	}, sql, args...)
 }
 
 // normaliseChange checks a change and gives it the form in which it is kept.

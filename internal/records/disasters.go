@@ -199,21 +199,13 @@ func (s *Store) Disaster(ctx context.Context, name string) (Disaster, error) {
 }
 
 func (s *Store) disasters(ctx context.Context, sql string, args ...any) ([]Disaster, error) {
-	rows, err := s.pool.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, explain(err)
-	}
-	list, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (Disaster, error) {
+	return collect(ctx, s, func(r pgx.CollectableRow) (Disaster, error) {
 		var d Disaster
 		err := r.Scan(&d.Operation, &d.WorkflowID, &d.System, &d.Mode, &d.Manner, &d.Title, &d.StartedAt, &d.RunID, &d.DeclaredAt, &d.RestoredAt, &d.DataAt,
 			&d.RTOTarget, &d.RPOTarget, &d.RTO, &d.RTOHuman, &d.RPO, &d.Steps, &d.Outcome, &d.ReportKey, &d.ReportHash, &d.EndedAt)
 		d.StartedAt, d.DeclaredAt, d.RestoredAt, d.DataAt, d.EndedAt = utc(d.StartedAt), utcOf(d.DeclaredAt), utcOf(d.RestoredAt), utcOf(d.DataAt), utcOf(d.EndedAt)
 		return d, err
-	})
-	if err != nil {
-		return nil, explain(err)
-	}
-	return list, nil
+	}, sql, args...)
 }
 
 func checkDisaster(d Disaster) error {

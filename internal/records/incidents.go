@@ -38,7 +38,7 @@ func (s *Store) RecordIncident(ctx context.Context, in Incident) (Incident, erro
 	if err := checkIncident(in); err != nil {
 		return Incident{}, fmt.Errorf("record an incident: %w: %w", ErrInvalid, err)
 	}
-	body, err := json.Marshal(in)
+	body, err := jsonb(in)
 	if err != nil {
 		return Incident{}, fmt.Errorf("record the incident %s: %w", in.ID, err)
 	}
@@ -91,11 +91,7 @@ func (s *Store) IncidentHistory(ctx context.Context, name string) ([]Incident, e
 }
 
 func (s *Store) incidents(ctx context.Context, sql string, args ...any) ([]Incident, error) {
-	rows, err := s.pool.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, explain(err)
-	}
-	list, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (in Incident, err error) {
+	return collect(ctx, s, func(r pgx.CollectableRow) (in Incident, err error) {
 		var seq int
 		var body []byte
 		if err := r.Scan(&seq, &body); err != nil {
@@ -104,11 +100,7 @@ func (s *Store) incidents(ctx context.Context, sql string, args ...any) ([]Incid
 		err = json.Unmarshal(body, &in)
 		in.Seq = seq
 		return in, err
-	})
-	if err != nil {
-		return nil, explain(err)
-	}
-	return list, nil
+	}, sql, args...)
 }
 
 func checkIncident(in Incident) error {

@@ -195,3 +195,21 @@ func TestTheWorkersRoleCannotChangeIncidents(t *testing.T) {
 		assert.ErrorContains(t, err, "is append-only")
 	}
 }
+
+// People write what they like, and logs hold anything: nothing of it may keep a state out of the record.
+func TestAnIncidentKeepsTextThatPostgreSQLDoesNotTake(t *testing.T) {
+	s := openStore(t)
+	in := incident(t, "1", "x")
+	in.Notes = []IncidentNote{{At: opened, By: "kato", Kind: "note", Text: "a\x00b \\u0000 \\\x00 \xff"}}
+	in.Facts = []Fact{{Source: "logs", What: "\x00", At: opened}}
+	recorded(t, s, in)
+	history, err := s.IncidentHistory(t.Context(), in.ID)
+	require.NoError(t, err)
+	require.Equal(t, "a\uFFFDb \\u0000 \\\uFFFD \uFFFD", history[0].Notes[0].Text)
+	require.Equal(t, "\uFFFD", history[0].Facts[0].What)
+
+	problem := Problem{ID: "PRB-" + t.Name(), Key: "1", WorkflowID: in.WorkflowID, RunID: "r", Incident: in.ID, At: opened, Title: "x", State: ProblemKnown, RootCause: "枯渇", Workaround: "a\x00b"}
+	kept, err := s.RecordProblem(t.Context(), problem)
+	require.NoError(t, err)
+	require.Equal(t, "a\uFFFDb", kept.Workaround)
+}

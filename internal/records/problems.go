@@ -59,13 +59,13 @@ func (s *Store) RecordProblem(ctx context.Context, p Problem) (Problem, error) {
 	if err := errors.Join(problems...); err != nil {
 		return Problem{}, fmt.Errorf("record a problem: %w: %w", ErrInvalid, err)
 	}
-	body, err := json.Marshal(p)
+	body, err := jsonb(p)
 	if err != nil {
 		return Problem{}, fmt.Errorf("record the problem %s: %w", p.ID, err)
 	}
 	row, err := json.Marshal(map[string]any{
 		"problem": p.ID, "key": p.Key, "incident": p.Incident, "workflow_id": p.WorkflowID, "run_id": p.RunID, "at": p.At,
-		"title": p.Title, "state": p.State, "body": json.RawMessage(body),
+		"title": p.Title, "state": p.State, "body": body,
 	})
 	if err != nil {
 		return Problem{}, fmt.Errorf("record the problem %s: %w", p.ID, err)
@@ -99,11 +99,7 @@ func (s *Store) ProblemHistory(ctx context.Context, name string) ([]Problem, err
 }
 
 func (s *Store) problems(ctx context.Context, sql string, args ...any) ([]Problem, error) {
-	rows, err := s.pool.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, explain(err)
-	}
-	list, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (p Problem, err error) {
+	return collect(ctx, s, func(r pgx.CollectableRow) (p Problem, err error) {
 		var seq int
 		var body []byte
 		if err := r.Scan(&seq, &body); err != nil {
@@ -112,9 +108,5 @@ func (s *Store) problems(ctx context.Context, sql string, args ...any) ([]Proble
 		err = json.Unmarshal(body, &p)
 		p.Seq = seq
 		return p, err
-	})
-	if err != nil {
-		return nil, explain(err)
-	}
-	return list, nil
+	}, sql, args...)
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -93,6 +94,19 @@ func explain(err error) error {
 		return fmt.Errorf("%w (grant the rights of tejun_worker to this user)", err)
 	}
 	return err
+}
+
+// collect reads all rows of a query.
+func collect[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
+	rows, err := s.pool.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, explain(err)
+	}
+	list, err := pgx.CollectRows(rows, scan)
+	if err != nil {
+		return nil, explain(err)
+	}
+	return list, nil
 }
 
 // plainText refuses what PostgreSQL cannot store as text, and empty values of names that must be there.

@@ -111,21 +111,37 @@ func (m Mail) EML() []byte {
 		field(h.Name, encodeWords(h.Value))
 	}
 	field("MIME-Version", "1.0")
+	if len(m.Attachments) == 0 {
+		m.writeBody(&b)
+		return b.Bytes()
+	}
+	boundary := "=_files_" + m.MessageID
+	fmt.Fprintf(&b, "Content-Type: multipart/mixed;\r\n boundary=\"%s\"\r\n\r\n--%s\r\n", boundary, boundary)
+	m.writeBody(&b)
+	for _, a := range m.Attachments {
+		fmt.Fprintf(&b, "--%s\r\n", boundary)
+		a.write(&b)
+	}
+	fmt.Fprintf(&b, "--%s--\r\n", boundary)
+	return b.Bytes()
+}
+
+// writeBody writes what people read.
+func (m Mail) writeBody(b *bytes.Buffer) {
 	switch {
 	case m.HTML == "":
-		part(&b, "text/plain", m.Text)
+		part(b, "text/plain", m.Text)
 	case m.Text == "":
-		part(&b, "text/html", m.HTML)
+		part(b, "text/html", m.HTML)
 	default:
 		boundary := "=_" + m.MessageID
-		fmt.Fprintf(&b, "Content-Type: multipart/alternative;\r\n boundary=\"%s\"\r\n\r\n", boundary)
-		fmt.Fprintf(&b, "--%s\r\n", boundary)
-		part(&b, "text/plain", m.Text)
-		fmt.Fprintf(&b, "--%s\r\n", boundary)
-		part(&b, "text/html", m.HTML)
-		fmt.Fprintf(&b, "--%s--\r\n", boundary)
+		fmt.Fprintf(b, "Content-Type: multipart/alternative;\r\n boundary=\"%s\"\r\n\r\n", boundary)
+		fmt.Fprintf(b, "--%s\r\n", boundary)
+		part(b, "text/plain", m.Text)
+		fmt.Fprintf(b, "--%s\r\n", boundary)
+		part(b, "text/html", m.HTML)
+		fmt.Fprintf(b, "--%s--\r\n", boundary)
 	}
-	return b.Bytes()
 }
 
 // addresses writes an address list, folded so that lines stay short; names in other scripts are encoded.
@@ -147,7 +163,12 @@ func encodeWords(s string) string {
 
 func part(b *bytes.Buffer, mediaType, text string) {
 	fmt.Fprintf(b, "Content-Type: %s; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n", mediaType)
-	encoded := base64.StdEncoding.EncodeToString([]byte(text))
+	encode(b, []byte(text))
+}
+
+// encode writes content as lines of base64.
+func encode(b *bytes.Buffer, content []byte) {
+	encoded := base64.StdEncoding.EncodeToString(content)
 	for len(encoded) > lineLength {
 		b.WriteString(encoded[:lineLength] + "\r\n")
 		encoded = encoded[lineLength:]

@@ -139,15 +139,12 @@ func sendEmail(c *call, in *sesv2.SendEmailInput) (*sesv2.SendEmailOutput, error
 }
 
 // readMail checks what SES checks.
-func readMail(in *sesv2.SendEmailInput) (Mail, error) {
+func readMail(in *sesv2.SendEmailInput) (m Mail, err error) {
 	if in.Content.Simple == nil || in.Content.Raw != nil || in.Content.Template != nil {
 		return Mail{}, fail(http.StatusBadRequest, generic("SandboxNotModelled", "the sandbox models simple content of SendEmail only"))
 	}
 	simple := in.Content.Simple
-	if len(simple.Attachments) > 0 {
-		return Mail{}, fail(http.StatusBadRequest, generic("SandboxNotModelled", "the sandbox does not model attachments of SendEmail"))
-	}
-	m := Mail{From: val(in.FromEmailAddress), ReplyTo: in.ReplyToAddresses, ConfigurationSet: val(in.ConfigurationSetName), Tags: map[string]string{}}
+	m = Mail{From: val(in.FromEmailAddress), ReplyTo: in.ReplyToAddresses, ConfigurationSet: val(in.ConfigurationSetName), Tags: map[string]string{}}
 	if in.Destination != nil {
 		m.To, m.Cc, m.Bcc = in.Destination.ToAddresses, in.Destination.CcAddresses, in.Destination.BccAddresses
 	}
@@ -178,6 +175,9 @@ func readMail(in *sesv2.SendEmailInput) (Mail, error) {
 	if m.Text == "" && m.HTML == "" {
 		return Mail{}, badMail("The message has no body.")
 	}
+	if m.Attachments, err = readAttachments(simple.Attachments); err != nil {
+		return Mail{}, err
+	}
 	return m, checkHeaders(m)
 }
 
@@ -207,7 +207,8 @@ type Mail struct {
 	Headers          []Header
 	Tags             map[string]string
 	ConfigurationSet string
-	File             string `json:"-"` // path of the .eml
+	Attachments      []MailAttachment `json:",omitempty"`
+	File             string           `json:"-"` // path of the .eml
 }
 
 // Header is an extra header field of a message.

@@ -168,3 +168,58 @@ func TestAccountAndIdentity(t *testing.T) {
 	_, err = c.GetConfigurationSet(t.Context(), &sesv2.GetConfigurationSetInput{ConfigurationSetName: aws.String("gzs")})
 	require.NoError(t, err)
 }
+
+func TestMailCarriesFiles(t *testing.T) {
+	s, cfg := seeded(t)
+	content := []byte(strings.Repeat("<p>報告書</p>\x00", 50))
+	in := message("報告書", "添付をご確認ください。", "")
+	in.Content.Simple.Attachments = []types.Attachment{
+		{FileName: aws.String("報告書.html"), ContentType: aws.String("text/html; charset=utf-8"), RawContent: content}, {FileName: aws.String("b.xlsx"), RawContent: []byte("PK")},
+	}
+	_, err := sesv2.NewFromConfig(cfg).SendEmail(t.Context(), in)
+	require.NoError(t, err)
+	mails, err := s.Mails()
+	require.NoError(t, err)
+	require.Equal(t, content, mails[0].Attachments[0].Content)
+
+	raw, err := os.Open(mails[0].File)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, raw.Close()) }()
+	parsed, err := mail.ReadMessage(raw)
+	require.NoError(t, err)
+	kind, params, err := mime.ParseMediaType(parsed.Header.Get("Content-Type"))
+	require.NoError(t, err)
+	require.Equal(t, "multipart/mixed", kind)
+	parts := multipart.NewReader(parsed.Body, params["boundary"])
+	var names, bodies []string
+	for {
+		part, err := parts.NextPart()
+		if err == io.EOF {
+			break
+		}
+		require.NoError(t, err)
+		body, err := io.ReadAll(base64.NewDecoder(base64.StdEncoding, part))
+		require.NoError(t, err)
+		names, bodies = append(names, part.FileName()), append(bodies, string(body))
+	}
+	require.Equal(t, []string{"", "報告書.html", "b.xlsx"}, names)
+	require.Equal(t, []string{"添付をご確認ください。", string(content), "PK"}, bodies)
+}
+
+func TestMailWithFilesThatSESRefusesIsRefused(t *testing.T) {
+	s, cfg := seeded(t)
+	for says, bad := range map[string]types.Attachment{
+		"Illegal attachment file name": {FileName: aws.String("a\r\nBcc: x"), RawContent: []byte("x")}, "file type: .HTA": {FileName: aws.String("a.HTA"), RawContent: []byte("x")},
+		"Illegal content type": {FileName: aws.String("a.txt"), ContentType: aws.String("text/plain\r\nX: y"), RawContent: []byte("x")},
+		"inline attachments":   {FileName: aws.String("a.txt"), ContentId: aws.String("1"), RawContent: []byte("x")},
+		"Message length":       {FileName: aws.String("a.txt"), RawContent: make([]byte, 31<<20)},
+	} {
+		in := message("s", "t", "")
+		in.Content.Simple.Attachments = []types.Attachment{bad}
+		_, err := sesv2.NewFromConfig(cfg).SendEmail(t.Context(), in)
+		require.ErrorContains(t, err, says)
+	}
+	mails, err := s.Mails()
+	require.NoError(t, err)
+	require.Empty(t, mails)
+}

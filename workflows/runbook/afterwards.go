@@ -50,19 +50,19 @@ func (r *Run) awaitAfterwards(ctx workflow.Context, g Gate, made time.Time) erro
 	mail := r.gateMail(q, terms.LateAt)
 	var alarms []alarm
 	for i, at := range terms.Reminders {
-		alarms = append(alarms, alarm{at, mail("approval-reminder", terms.NotifyList, i+1)})
+		alarms = append(alarms, alarm{at: at, do: mail("approval-reminder", terms.NotifyList, i+1)})
 	}
 	overdue := func(ctx workflow.Context) {
 		r.overdue(ctx, g, terms.LateAt)
 		mail("after-overdue", terms.EscalateList, 1)(ctx)
 	}
-	alarms = append(alarms, alarm{terms.LateAt, overdue})
+	alarms = append(alarms, alarm{at: terms.LateAt, do: overdue})
 	r.say(ctx, AwaitingApproval, g.Asks+", by "+JST(terms.LateAt))
 	if !terms.LateAt.After(workflow.Now(ctx)) { // asked again, when it was late already
 		r.overdue(ctx, g, terms.LateAt)
 	}
 	r.Record(ctx, "gate-opened", g.Name, q.waitingFor())
-	workflow.GoNamed(ctx, "after-request", mail("after-request", terms.NotifyList, r.decided))
+	workflow.GoNamed(ctx, "after-request", mail("after-request", terms.NotifyList, 0))
 	answer, err := r.ask(ctx, q, alarms...)
 	if err != nil {
 		return err

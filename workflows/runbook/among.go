@@ -60,7 +60,7 @@ func (r *Run) among(ctx workflow.Context, g Gate, q *question, terms activities.
 	if len(g.Among) == 0 {
 		return nil
 	}
-	opened := workflow.Now(ctx)
+	opened := q.openedAt
 	people := func(now time.Time) authority {
 		a := who(terms)
 		a.people = slices.DeleteFunc(g.listed(terms.Eligible), func(id string) bool {
@@ -69,7 +69,7 @@ func (r *Run) among(ctx workflow.Context, g Gate, q *question, terms activities.
 		})
 		return a
 	}
-	q.terms[Approve] = people(opened)
+	q.terms[Approve] = people(workflow.Now(ctx))
 	q.terms[Reject] = authority{role: terms.Role, organisation: terms.Organisation, people: g.listed(terms.Eligible)}
 	q.why += " (" + g.order(opened) + ")"
 	q.check = func(ctx workflow.Context, d Decision) string {
@@ -85,7 +85,7 @@ func (r *Run) among(ctx workflow.Context, g Gate, q *question, terms activities.
 	var alarms []alarm
 	for i, s := range g.Among[1:] {
 		at, _ := g.from(s.Person, opened)
-		alarms = append(alarms, alarm{at, func(ctx workflow.Context) {
+		alarms = append(alarms, alarm{at: at, do: func(ctx workflow.Context) {
 			q.terms[Approve] = people(at)
 			if r.asking == q {
 				r.status.WaitingFor = q.waitingFor()

@@ -26,6 +26,8 @@ type Gate struct {
 	Plan       func(workflow.Context) ([]plan.Change, error) // computes the plan anew
 	// Wake closes the gate unanswered once it is true, as its deadline does; nil for never.
 	Wake func() bool
+	// Alarms ring while the gate stays open, as those of a question do.
+	Alarms []Alarm
 	// Among narrows down who may pass: only these, each in their turn. Empty for everybody with the gate's role.
 	Among []Successor
 }
@@ -83,7 +85,7 @@ func (r *Run) CanPass(ctx workflow.Context, g Gate, without ...string) error {
 	free := slices.DeleteFunc(slices.Clone(g.listed(terms.Eligible)), func(id string) bool { return slices.Contains(barred, id) })
 	if len(free) < terms.Quorum {
 		slices.Sort(barred)
-		return End(ErrRefused, "the gate %q needs %d approval(s) by people with the role %s, and only %v can give one: %v requested or operate this change. Let somebody else request or operate it, or add an approver to system.yaml",
+		return End(ErrRefused, "the gate %q needs %d approval(s) by people with the role %s, and only %v can give one: %v requested or operate this change, or had a hand in starting it. Let somebody else request or operate it, or add an approver to system.yaml",
 			g.Name, terms.Quorum, terms.Role, free, slices.Compact(barred))
 	}
 	return nil
@@ -95,27 +97,40 @@ func (r *Run) Approve(ctx workflow.Context, g Gate) error {
 	if r.status.Plan == nil {
 		return End(ErrRefused, "the gate %q has no plan to approve: the runbook must call Planned before it", g.Name)
 	}
-	terms, err := local(ctx, directory.GateTerms, r.gateQuestion(ctx, g))
+	opened := workflow.Now(ctx).UTC()
+	taken := r.takesUp(ctx, g)
+	if taken != nil {
+		opened = taken.OpenedAt
+	}
+	terms, err := local(ctx, directory.GateTerms, r.gateQuestionAt(g, opened))
 	if err != nil {
 		return endOr(ctx, err, ErrRefused)
 	}
 	q := r.opens(ctx, g, terms, "the run ends: expired")
-	q.wake = g.Wake
+	q.wake, q.openedAt = g.Wake, opened
+	if taken != nil {
+		r.goesOn(q, taken)
+	}
 	mail := r.gateMail(q, q.until)
 	alarms := r.among(ctx, g, q, terms, mail)
 	r.say(ctx, AwaitingApproval, q.why)
 	r.Record(ctx, "gate-opened", g.Name, q.waitingFor())
 	for i, at := range terms.Reminders {
-		alarms = append(alarms, alarm{at, mail("approval-reminder", terms.NotifyList, i+1)})
+		alarms = append(alarms, alarm{at: at, do: mail("approval-reminder", terms.NotifyList, i+1)})
 	}
 	if !terms.EscalateAt.IsZero() {
-		alarms = append(alarms, alarm{terms.EscalateAt, mail("approval-escalation", terms.EscalateList, 1)})
+		alarms = append(alarms, alarm{at: terms.EscalateAt, do: mail("approval-escalation", terms.EscalateList, 1)})
 	}
-	workflow.GoNamed(ctx, "approval-request", mail("approval-request", terms.NotifyList, r.decided))
+	for _, a := range g.Alarms {
+		alarms = append(alarms, alarm{a.At, a.Do, a.Late})
+	}
+	workflow.GoNamed(ctx, "approval-request", mail("approval-request", terms.NotifyList, 0))
 	answer, err := r.ask(ctx, q, alarms...)
 	switch {
 	case err != nil:
 		return err
+	case answer == nil && workflow.Now(ctx).Before(q.until):
+		return r.leaves(ctx, q)
 	case answer == nil:
 		r.Record(ctx, "gate-expired", g.Name, q.waitingFor())
 		return End(ErrExpired, "the gate %q was open until %s and had %d of %d approvals; nothing was changed after it", g.Name, JST(q.until), len(q.approvers), q.quorum)
@@ -135,24 +150,33 @@ func (r *Run) passes(ctx workflow.Context, g Gate, q *question) {
 // opens makes the question of a gate.
 func (r *Run) opens(ctx workflow.Context, g Gate, terms activities.Terms, then string) *question {
 	q := &question{
-		kind: "approval", gate: g.Name, why: g.Asks, quorum: terms.Quorum, plan: r.PlanDigest(), barred: r.barred(g), makers: r.subject.Makers,
+		kind: "approval", gate: g.Name, why: g.Asks, quorum: terms.Quorum, plan: r.PlanDigest(), barred: r.barred(g), makers: r.subject.Makers, starts: r.starters,
 		terms: map[string]authority{Approve: who(terms), Reject: who(terms)},
-		again: r.opened[g.Name],
 		life:  r.life(ctx), until: terms.Deadline, then: then,
 	}
-	r.opened[g.Name] = true
+	r.opened[g.Name]++
+	q.opening = r.opened[g.Name]
+	q.again = q.opening > 1
 	if g.Expires != "" {
 		q.then = g.Expires
 	}
 	return q
 }
 
-// gateMail makes messages about a gate that is to be answered by a time.
+// gateMail makes messages about a gate that is to be answered by a time. They are new ones each time that the gate is opened, and
+// after a Reset: what was approved before does not count any more.
 func (r *Run) gateMail(q *question, by time.Time) func(template, list string, n int) func(workflow.Context) {
 	data := map[string]string{"gate": q.gate, "plan": plan.Short(q.plan), "until": JapaneseTime(by), "detail": r.changeLines()}
+	which := ""
+	if q.again {
+		which = fmt.Sprintf("-again-%d", q.opening)
+	}
+	if q.life != r.original {
+		which += "-reset-" + cut(q.life, 8)
+	}
 	return func(template, list string, n int) func(workflow.Context) {
 		return func(ctx workflow.Context) {
-			r.Tell(ctx, fmt.Sprintf("gate-%s-%s-%s-%d", q.gate, plan.Short(q.plan), template, n), template, list, data)
+			r.Tell(ctx, fmt.Sprintf("gate-%s-%s-%s-%d%s", q.gate, plan.Short(q.plan), template, n, which), template, list, data)
 		}
 	}
 }

@@ -23,6 +23,9 @@ type ChildRun struct {
 	Input   any
 	// Stays: it goes on when this run does so in a new history, and asks for the child again there; and when this run is terminated.
 	Stays bool
+	// Beside: it goes on beside what this run asks, and is left to end by itself when this run is given up. What it changes is then as
+	// wanted as before. Its parent must be able to end without it, so it needs Stays.
+	Beside bool
 	// Lasts says what stays of it if it succeeds and this run is given up afterwards; "" if nothing does. Of one that failed stays
 	// what it names itself; of one that did not end by itself, this perhaps.
 	Lasts string
@@ -39,6 +42,7 @@ type EndedRun struct {
 	Words     string // of that error
 	Busy      bool   // it was refused because another run held what it needs
 	Lasts     []string
+	Left      bool // this run was given up, and it goes on by itself: how it ends is not known
 }
 
 // Ended is how a child run has ended, with its result.
@@ -60,17 +64,24 @@ const childEdition = "child-hands"
 //
 // When this run is cancelled the child is cancelled too, and its way back is waited for. If this run is terminated, the
 // child is cancelled and puts back what it has changed; but not a child that was started before a Reset, of which Temporal knows
-// no parent any more: the run says that it must be cancelled by hand.
+// no parent any more: the run says that it must be cancelled by hand. A child that goes on beside this run is left alone in all of
+// these cases, and the error with which the run ends names it.
 //
-// Whoever had a hand in the child had one in this run, and may not approve it.
+// Whoever had a hand in this run had one in the start of the child, and may not approve it, whatever its input says. Whoever had a
+// hand in the child had one in this run, and may not approve it either.
 func Child[O any](ctx workflow.Context, r *Run, c ChildRun) (Ended[O], error) {
 	ended := Ended[O]{EndedRun: EndedRun{ID: r.childID(c.Name)}}
-	if err := ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil && !c.Beside {
 		return ended, err
 	}
 	looks := workflow.GetVersion(ctx, childEdition, workflow.DefaultVersion, 1) != workflow.DefaultVersion
-	found, err := find(ctx, ended.ID)
+	found, err := find(c.reached(ctx), ended.ID)
 	if err != nil {
+		return ended, err
+	}
+	if err := ctx.Err(); err != nil && c.Beside {
+		ended.Left = found.Found
+		r.leave(c, ended.EndedRun)
 		return ended, err
 	}
 	if found.Found && found.Runbook != c.Runbook {
@@ -78,19 +89,42 @@ func Child[O any](ctx workflow.Context, r *Run, c ChildRun) (Ended[O], error) {
 	}
 	r.childBegins(ctx, c, ended.ID, found.Found)
 	if ended.Adopted = found.Found; !found.Found {
-		ended.Adopted = begin(ctx, c, &ended.EndedRun, &ended.Result)
+		ended.Adopted = r.begin(ctx, c, &ended.EndedRun, &ended.Result)
 	}
 	if ended.Adopted {
-		if err = r.adopt(ctx, &ended.EndedRun, &ended.Result); err != nil {
+		if err = r.adopt(ctx, c, &ended.EndedRun, &ended.Result); err != nil {
 			return ended, err
 		}
+	}
+	if ended.Left {
+		r.leave(c, ended.EndedRun)
+		return ended, ctx.Err()
 	}
 	alone, stop := workflow.NewDisconnectedContext(ctx)
 	defer stop()
 	if err := r.childEnds(alone, c, ended.EndedRun, looks); err != nil {
 		return ended, err
 	}
+	if c.Beside { // it has ended, whatever becomes of this run
+		return ended, nil
+	}
 	return ended, ctx.Err()
+}
+
+// reached is the context by which a cancellation of the run reaches a child, or does not.
+func (c ChildRun) reached(ctx workflow.Context) workflow.Context {
+	if !c.Beside {
+		return ctx
+	}
+	alone, _ := workflow.NewDisconnectedContext(ctx) // never stopped: that would cancel the child
+	return alone
+}
+
+// leave notes that a child goes on though this run is given up.
+func (r *Run) leave(c ChildRun, child EndedRun) {
+	if child.Left {
+		r.lasts = append(r.lasts, fmt.Sprintf("%s (%s) goes on by itself: `starter cancel %s` calls it off", child.ID, c.Runbook, child.ID))
+	}
 }
 
 func (r *Run) childID(name string) string {
@@ -108,21 +142,29 @@ func find(ctx workflow.Context, id string) (activities.RunFound, error) {
 }
 
 // begin starts the child and waits for its end. there tells that somebody else has started it meanwhile: a run before a Reset.
-func begin(ctx workflow.Context, c ChildRun, ended *EndedRun, result any) (there bool) {
+func (r *Run) begin(ctx workflow.Context, c ChildRun, ended *EndedRun, result any) (there bool) {
 	closing := enums.PARENT_CLOSE_POLICY_REQUEST_CANCEL
 	if c.Stays {
 		closing = enums.PARENT_CLOSE_POLICY_ABANDON
 	}
-	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+	at := c.reached(ctx)
+	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(at, workflow.ChildWorkflowOptions{
+		Memo:       r.HandsMemo(),
 		WorkflowID: ended.ID, WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		ParentClosePolicy: closing, WaitForCancellation: true, StaticSummary: cut(c.Title, 400),
 	}), c.Runbook, c.Input)
-	err := child.Get(ctx, result)
+	if c.Beside && workflow.Await(ctx, child.IsReady) != nil { // given up; Temporal starts no child of a run that has ended
+		ended.Left = child.GetChildWorkflowExecution().Get(at, nil) == nil
+		if ended.Left {
+			return false
+		}
+	}
+	err := child.Get(at, result)
 	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
 		return true
 	}
 	var started workflow.Execution
-	if child.GetChildWorkflowExecution().IsReady() && child.GetChildWorkflowExecution().Get(ctx, &started) == nil {
+	if child.GetChildWorkflowExecution().IsReady() && child.GetChildWorkflowExecution().Get(at, &started) == nil {
 		ended.Operation = activities.OperationOf(ended.ID, started.RunID)
 	}
 	if err != nil {
@@ -133,12 +175,17 @@ func begin(ctx workflow.Context, c ChildRun, ended *EndedRun, result any) (there
 }
 
 // adopt waits for the end of a child that a run before a Reset has started.
-func (r *Run) adopt(ctx workflow.Context, into *EndedRun, result any) error {
+func (r *Run) adopt(ctx workflow.Context, c ChildRun, into *EndedRun, result any) error {
 	alone, stop := workflow.NewDisconnectedContext(ctx)
 	defer stop()
-	r.say(ctx, Waiting, fmt.Sprintf("waits for the end of %s, which was started before this run was reset: if you terminate this run in Temporal, cancel that one as well (`starter cancel %s`)", into.ID, into.ID))
+	if !c.Beside {
+		r.say(ctx, Waiting, fmt.Sprintf("waits for the end of %s, which was started before this run was reset: if you terminate this run in Temporal, cancel that one as well (`starter cancel %s`)", into.ID, into.ID))
+	}
 	waiting := Start(WithSummary(alone, "wait for the run "+into.ID), Follow, runs.AwaitRun, activities.RunRef{WorkflowID: into.ID})
 	if workflow.Await(ctx, waiting.future.IsReady) != nil {
+		if into.Left = c.Beside; into.Left {
+			return nil
+		}
 		if err := workflow.RequestCancelExternalWorkflow(alone, into.ID, "").Get(alone, nil); err != nil {
 			workflow.GetLogger(ctx).Warn("a run that was to be cancelled could not be", "run", into.ID, "error", err) // it has ended
 		}
@@ -156,7 +203,11 @@ func (r *Run) adopt(ctx workflow.Context, into *EndedRun, result any) error {
 func (r *Run) childBegins(ctx workflow.Context, c ChildRun, id string, there bool) {
 	line := r.child(c)
 	*line = ChildLine{Name: c.Name, ID: id, Runbook: c.Runbook, Title: c.Title, State: Running, StartedAt: moment(ctx)}
-	r.say(ctx, Waiting, fmt.Sprintf("waits for the end of %s, which says itself what it needs: %s", id, c.Title))
+	if c.Beside { // the line is that of the question
+		r.show(ctx)
+	} else {
+		r.say(ctx, Waiting, fmt.Sprintf("waits for the end of %s, which says itself what it needs: %s", id, c.Title))
+	}
 	r.Record(ctx, "child-started", c.Name, map[string]any{"run": id, "runbook": c.Runbook, "wasThere": there})
 }
 
@@ -219,30 +270,4 @@ func (r *Run) child(c ChildRun) *ChildLine {
 	}
 	r.status.Children = append(r.status.Children, ChildLine{})
 	return &r.status.Children[len(r.status.Children)-1]
-}
-
-// HadHand adds people who had a hand in what this run does, before it began: they may not approve it.
-func (r *Run) HadHand(ctx workflow.Context, names ...string) error {
-	for _, name := range names {
-		person, err := local(ctx, directory.ResolvePerson, activities.Claim{By: name})
-		if err != nil {
-			return endOr(ctx, err, ErrRefused)
-		}
-		if !person.Known {
-			return End(ErrRefused, "%q, who is said to have had a hand in it, is nobody that system.yaml knows", name)
-		}
-		r.executed = append(r.executed, person.ID)
-	}
-	return nil
-}
-
-// Hands are the people who had a hand in this run so far, its operator first.
-func (r *Run) Hands() []string {
-	var people []string
-	for _, id := range r.executed {
-		if !slices.Contains(people, id) {
-			people = append(people, id)
-		}
-	}
-	return people
 }

@@ -52,9 +52,33 @@ func TestAlarmsRingWhileAQuestionStaysOpenAndAnotherThingCanCloseIt(t *testing.T
 	require.Nil(t, answers[1])
 }
 
+func TestAnAlarmWhoseTimeComesWhileAnotherIsSeenToRingsAfterItIfItIsLate(t *testing.T) {
+	b := newBench(t)
+	var rang []string
+	require.NoError(t, b.toy(func(ctx workflow.Context, r *Run) error {
+		ring := func(name string, at time.Duration, late bool, takes time.Duration) Alarm {
+			return Alarm{At: start.Add(at), Late: late, Do: func(ctx workflow.Context) {
+				rang = append(rang, name)
+				if err := workflow.Sleep(ctx, takes); err != nil {
+					rang = append(rang, err.Error())
+				}
+			}}
+		}
+		_, err := r.Asked(ctx, Waiting, Ask{
+			Kind: "work", Name: "work", Until: start.Add(20 * minute), Answers: map[string]string{Note: "operate"},
+			Alarms: []Alarm{
+				ring("long", 3*minute, false, 5*minute), ring("left out", 4*minute, false, 0), ring("late", 5*minute, true, 0),
+				ring("past", -minute, true, 0), ring("next", 9*minute, true, 0),
+			},
+		})
+		return err
+	}))
+	require.Equal(t, []string{"long", "late", "next"}, rang)
+}
+
 func TestAGateThatIsWokenIsClosedUnanswered(t *testing.T) {
 	b := newBench(t)
-	woken := false
+	woken, rang := false, 0
 	b.after(hour, func() { woken = true })
 	b.at(hour, Retry, by("kato")) // something that happens in the run
 	err := b.toy(func(ctx workflow.Context, r *Run) error {
@@ -63,11 +87,13 @@ func TestAGateThatIsWokenIsClosedUnanswered(t *testing.T) {
 		}
 		gate := b.planGate()
 		gate.Wake = func() bool { return woken }
+		gate.Alarms = []Alarm{{At: start.Add(30 * minute), Do: func(workflow.Context) { rang++ }}, {At: start.Add(2 * hour), Do: func(workflow.Context) { rang++ }}}
 		err := r.Approve(ctx, gate)
 		require.Equal(t, start.Add(hour).UTC(), workflow.Now(ctx).UTC())
 		return err
 	})
 	requireEnd(t, err, ErrExpired, "had 0 of 1 approvals")
+	require.Equal(t, 1, rang, "its alarms ring while it is open")
 }
 
 func TestWhatARunTakesAlongIntoANewHistory(t *testing.T) {

@@ -60,6 +60,8 @@ func (r *Run) decide(ctx workflow.Context, action string, raw converter.RawValue
 		answered.Refusal = fmt.Sprintf("this run has taken %d decisions and takes no more", mostDecisions)
 		return answered
 	}
+	r.deciding++
+	defer func() { r.deciding-- }()
 	if err := r.judging.Lock(ctx); err != nil {
 		answered.Refusal = err.Error()
 		return answered
@@ -117,6 +119,7 @@ func (r *Run) decide(ctx workflow.Context, action string, raw converter.RawValue
 		return r.note(ctx, answered)
 	}
 	q.accept(d, answered)
+	r.counted++
 	if d.Action == Cancel {
 		r.reasons = append(r.reasons, fmt.Sprintf("%s cancelled: %s", answered.Person, d.Reason))
 		r.cancel()

@@ -6,6 +6,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"tejun/activities"
+	store "tejun/internal/records"
 )
 
 // Notify sends mail as part of a step: it counts, and a doubt about it holds the step. After a person has answered
@@ -18,13 +19,13 @@ func (r *Run) Notify(ctx workflow.Context, step, template, list string, data map
 	return err
 }
 
-// Tell sends mail that the run does not depend on: a reminder, a page. A failure is in the evidence and in the log.
-func (r *Run) Tell(ctx workflow.Context, step, template, list string, data map[string]string) {
+// Tell sends mail that the run does not depend on: a reminder, a page, a report. A failure is in the evidence and in the log.
+func (r *Run) Tell(ctx workflow.Context, step, template, list string, data map[string]string, attach ...store.Document) {
 	if list == "" {
 		return
 	}
 	_, err := Call(WithSummary(ctx, "mail: "+template+" to "+list), Courtesy, ses.SendSESMail, activities.Mail{
-		Operation: r.Operation(), Step: step, Template: template, List: list, Data: r.mailData(data),
+		Operation: r.Operation(), Step: step, Template: template, List: list, Data: r.mailData(data), Attach: attach,
 	})
 	if err != nil {
 		workflow.GetLogger(ctx).Warn("a message was not sent", "template", template, "list", list, "error", Words(err))

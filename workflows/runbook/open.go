@@ -19,7 +19,7 @@ type Validator interface{ Validate() error }
 // the query "status", the update "decide" and the signals. Bad input ends the run before any effect.
 func Open(ctx workflow.Context, spec Spec, raw converter.RawValue, in Validator) (workflow.Context, *Run, error) {
 	info := workflow.GetInfo(ctx)
-	r := &Run{spec: spec, seen: map[string]Answered{}, passed: map[string]*question{}, opened: map[string]bool{}, judging: workflow.NewMutex(ctx)}
+	r := &Run{spec: spec, seen: map[string]Answered{}, passed: map[string]*question{}, opened: map[string]int{}, judging: workflow.NewMutex(ctx)}
 	r.status = Status{
 		ID: info.WorkflowExecution.ID, RunID: info.WorkflowExecution.RunID,
 		Runbook: spec.Name, Row: spec.Row, Title: spec.Title,
@@ -55,6 +55,9 @@ func Open(ctx workflow.Context, spec Spec, raw converter.RawValue, in Validator)
 	work, cancel := workflow.WithCancel(ctx)
 	r.cancel = cancel
 	r.Record(ctx, "opened", "", map[string]any{"runbook": spec.Name, "row": spec.Row, "input": in})
+	if err := r.inherit(ctx); err != nil {
+		return ctx, nil, r.refuse(ctx, err.Error())
+	}
 	return work, r, nil
 }
 
@@ -91,6 +94,7 @@ func (r *Run) Close(ctx workflow.Context, err error) error {
 		err = r.saysWhatLasts(err)
 	}
 	r.changeEnds(ctx, err)
+	r.lastly(ctx, err)
 	outcome := "done"
 	if err != nil {
 		outcome = Words(err)

@@ -48,22 +48,25 @@ const production = "production"
 
 // Question is what a run asks of people.
 type question struct {
-	kind   string // "approval", "time", "work", "decision", "held"
-	gate   string
-	why    string
-	terms  map[string]authority // who may give which answer; an answer that is not here is not taken
-	quorum int                  // approvals needed from different people
-	plan   string               // digest that an approval is for
-	again  bool                 // the gate was asked before, so an approval must say which plan it is for
-	barred []string             // people who may not approve: requester, operator, whoever had a hand in it
-	makers []string             // those of barred who made what is brought in
-	judges []string             // people who have approved in this run: they carry out nothing of it
-	life   string               // run in which it was asked; after a Reset its approval is void
-	until  time.Time
-	then   string // what happens at that time
-	check  func(ctx workflow.Context, d Decision) string
-	values Carried     // what answers carry; an answer that is not here carries nothing
-	wake   func() bool // closes the question without an answer once it is true; nil for never
+	kind     string // "approval", "time", "work", "decision", "held"
+	gate     string
+	why      string
+	terms    map[string]authority // who may give which answer; an answer that is not here is not taken
+	quorum   int                  // approvals needed from different people
+	plan     string               // digest that an approval is for
+	again    bool                 // the gate was asked before, so an approval must say which plan it is for
+	barred   []string             // people who may not approve: requester, operator, whoever had a hand in it
+	makers   []string             // those of barred who made what is brought in
+	starts   []string             // those of barred who had a hand in the run that has started this one
+	judges   []string             // people who have approved in this run: they carry out nothing of it
+	life     string               // run in which it was asked; after a Reset its approval is void
+	opening  int                  // how often the gate was opened, this time too
+	openedAt time.Time
+	until    time.Time
+	then     string // what happens at that time
+	check    func(ctx workflow.Context, d Decision) string
+	values   Carried     // what answers carry; an answer that is not here carries nothing
+	wake     func() bool // closes the question without an answer once it is true; nil for never
 
 	approvers []string // people whose approval counts
 	answer    *Answered
@@ -131,6 +134,8 @@ func judge(q *question, d Decision, p activities.Person, run, environment string
 		return "the gate is asked again because something has changed, so an approval must name its plan: send {\"plan\": …} too, or use `starter approve`"
 	case slices.Contains(q.makers, p.ID):
 		return p.ID + " made what this change brings in; somebody else must approve it"
+	case slices.Contains(q.starts, p.ID):
+		return p.ID + " had a hand in the run that has started this one; somebody else must approve it"
 	case slices.Contains(q.barred, p.ID):
 		return fmt.Sprintf("%s requested or operates this change; somebody else must approve it", p.ID)
 	case slices.Contains(q.approvers, p.ID):
@@ -192,8 +197,9 @@ func (q *question) waitingFor() *WaitingFor {
 
 // alarm is something to do at a time while a question is open.
 type alarm struct {
-	at time.Time
-	do func(workflow.Context)
+	at   time.Time
+	do   func(workflow.Context)
+	late bool // it rings even if its time came while another one was seen to
 }
 
 // ask opens a question and waits for its answer or its end. It returns nil when the time is over. The alarms ring in
@@ -212,8 +218,13 @@ func (r *Run) ask(ctx workflow.Context, q *question, alarms ...alarm) (*Answered
 		}
 	}()
 	slices.SortStableFunc(alarms, func(a, b alarm) int { return a.at.Compare(b.at) })
+	opened := workflow.Now(ctx)
 	for _, a := range alarms {
-		if !a.at.After(workflow.Now(ctx)) || !a.at.Before(q.until) {
+		past := workflow.Now(ctx)
+		if a.late {
+			past = opened
+		}
+		if !a.at.After(past) || !a.at.Before(q.until) {
 			continue
 		}
 		if answered, err := r.await(ctx, q, a.at); answered || err != nil {

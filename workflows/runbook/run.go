@@ -43,16 +43,21 @@ type Run struct {
 	subject    Subject
 	asking     *question            // what people can answer at this moment; nil when nothing is asked
 	passed     map[string]*question // the gates that were passed, by name; the last passing counts
-	opened     map[string]bool      // the gates that were asked, by name: asked again, an approval must say which plan it is for
+	opened     map[string]int       // how often the gates were asked, by name: asked again, an approval must say which plan it is for
+	leftGate   *question            // the gate that was left open because the history is long
+	takenGate  *OpenGate            // the one that an earlier history has left open
 	cancelling *question            // "cancel" is taken at any time
 	original   string               // ID of the run before any Reset
 	seen       map[string]Answered
 	decided    int                 // decisions received, to stop a flood
+	counted    int                 // those of them that counted
 	judging    workflow.Mutex      // decisions are judged one after another, in the order of history
+	deciding   int                 // decisions that have come and have no answer yet
 	records    int                 // evidence rows that the workflow itself has asked for
 	undo       []undoEntry         // newest last
 	cancel     workflow.CancelFunc // cancels the context of the work, not that of the way back
 	executed   []string            // people who had a hand in the execution: they approve nothing
+	starters   []string            // those of executed who had a hand in the run that has started this one
 	again      []string            // steps that somebody answered "retry" for
 	lasts      []string            // what stays of the steps that were tried, even if the run is given up
 	rejected   *Answered           // a rejection that was in time and whose record was not
@@ -60,6 +65,7 @@ type Run struct {
 	reasons    []string            // why the run is being given up, for the way back
 	change     *changeLine         // the record of the change that the run makes; nil if it makes none
 	kept       []string            // steps whose effects stay, see Keep
+	finals     []lastStep          // what is done when it is clear how the run ends
 	waits      []Wait              // for people, by now
 	pages      int                 // times that people were told again about a held step
 }
@@ -123,6 +129,12 @@ func (r *Run) say(ctx workflow.Context, s State, text string) {
 	if err := workflow.UpsertTypedSearchAttributes(ctx, AttributeState.ValueSet(string(s))); err != nil {
 		workflow.GetLogger(ctx).Error("the search attribute TejunState was not set", "error", err)
 	}
+}
+
+// Says shows in one line what the run is doing, in the state in which it is.
+func (r *Run) Says(ctx workflow.Context, text string) {
+	r.status.Says = text
+	r.show(ctx)
 }
 
 // show refreshes what the Temporal UI displays.

@@ -52,6 +52,8 @@ type Ask struct {
 type Alarm struct {
 	At time.Time
 	Do func(workflow.Context)
+	// Late: it rings even if its time comes while another one is being seen to; otherwise it is left out then.
+	Late bool
 }
 
 // Asked opens the question and waits. The decision is nil when the time is over, or when it was woken; its By is the person's ID.
@@ -82,7 +84,7 @@ func (r *Run) Asked(ctx workflow.Context, state State, a Ask) (*Decision, error)
 	}
 	var alarms []alarm
 	for _, one := range a.Alarms {
-		alarms = append(alarms, alarm{one.At, one.Do})
+		alarms = append(alarms, alarm{one.At, one.Do, one.Late})
 	}
 	answer, err := r.ask(ctx, q, alarms...)
 	if err != nil || answer == nil {

@@ -1,0 +1,168 @@
+package workflows_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"tejun/internal/records"
+	"tejun/workflows/runbook"
+)
+
+// lasting is a fix that takes some time, and says whether it was left to end by itself.
+func (o *outbreak) lasting(d time.Duration) *string {
+	end := new(string)
+	o.fixes["SettingChange"] = func(ctx workflow.Context) error {
+		err := workflow.Sleep(ctx, d)
+		if *end = "by itself"; err != nil {
+			*end = err.Error()
+		}
+		return err
+	}
+	return end
+}
+
+// The change that was made against the incident is not undone because somebody has taken the incident for a false alarm.
+func TestAFixGoesOnByItselfWhenTheIncidentIsWithdrawn(t *testing.T) {
+	for name, give := range map[string]func(*outbreak){
+		"by a person":          func(o *outbreak) { o.at(minute(20), "cancel", by("kato")) },
+		"by Temporal":          func(o *outbreak) { o.env.RegisterDelayedCallback(o.env.CancelWorkflow, 20*time.Minute) },
+		"by a broken question": func(o *outbreak) { o.refuseAnswers(minute(20)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := withOutbreak(newWorld(t))
+			end := o.lasting(30 * time.Hour)
+			o.say(minute(5), "tanaka", "acknowledge", nil)
+			o.say(minute(10), "tanaka", "fix", fix("SettingChange", `{}`))
+			give(o)
+			err := o.handle(reported())
+			require.Error(t, err)
+			require.Equal(t, "by itself", *end)
+			last := o.last()
+			require.Equal(t, records.IncidentWithdrawn, last.State)
+			require.WithinDuration(t, minute(20), last.At, time.Minute, "the incident does not wait for it")
+			require.Nil(t, last.Fixes[0].EndedAt)
+			require.Empty(t, last.Fixes[0].Outcome)
+			left := last.Fixes[0].Run
+			require.ErrorContains(t, err, left+" (SettingChange) goes on by itself")
+			require.True(t, contains(o.notes("withdrawn"), left), "%v", o.notes("withdrawn"))
+			told := o.mails[len(o.mails)-2:]
+			for _, m := range told {
+				require.Equal(t, "incident-withdrawn", m.Template)
+				require.Contains(t, m.Data["detail"], left)
+			}
+		})
+	}
+}
+
+// refuseAnswers lets the description say from a moment on that nobody may answer.
+func (o *outbreak) refuseAnswers(from time.Time) {
+	o.fail["AnswerTerms"] = func(int) error {
+		if o.env.Now().Before(from) {
+			return nil
+		}
+		return refusedWith("system.yaml says nobody gives answers")
+	}
+	o.say(from, "kato", "note", nil) // the question is opened anew
+}
+
+func TestAFixThatWasNotStartedYetIsNotStartedByAWithdrawnIncident(t *testing.T) {
+	o := withOutbreak(newWorld(t))
+	o.say(minute(5), "tanaka", "acknowledge", nil)
+	o.say(minute(10), "tanaka", "fix", fix("SettingChange", `{}`))
+	o.fail["FindRun"] = func(n int) error {
+		if n == 1 {
+			o.env.SignalWorkflow("cancel", by("kato"))
+		}
+		return failing(1, 3, "Unavailable")(n) // the cancellation is there before the answer
+	}
+	err := o.handle(reported())
+	require.True(t, runbook.IsEnd(err, runbook.ErrCancelled), "%v", err)
+	require.Empty(t, o.inputs)
+	require.Contains(t, o.last().Fixes[0].Outcome, "not started")
+}
+
+func TestTheStateLineIsThatOfTheQuestionThoughFixesGoOn(t *testing.T) {
+	o := withOutbreak(newWorld(t))
+	o.lasting(10 * time.Minute)
+	o.fail["FindRun"] = failing(1, 2, "Unavailable") // so that the question is open before the fix has started
+	o.say(minute(5), "tanaka", "acknowledge", nil)
+	o.say(minute(10), "tanaka", "fix", fix("SettingChange", `{}`))
+	for _, at := range []int{15, 25} {
+		o.env.RegisterDelayedCallback(func() { require.Contains(t, o.status().Says, "復旧作業中") }, time.Duration(at)*time.Minute)
+	}
+	o.say(minute(60), "tanaka", "done", nil)
+	o.say(minute(100), "tanaka", "done", cause())
+	o.approveAsSeen(minute(110), "sato")
+	require.NoError(t, o.handle(reported()))
+}
+
+func TestAFixOfWhichNothingIsKnownHasNotEnded(t *testing.T) {
+	o := withOutbreak(newWorld(t))
+	down := func(int) error {
+		if o.env.Now().After(minute(9)) && o.env.Now().Before(minute(200)) {
+			return temporal.NewApplicationError("it does not answer", "Unavailable")
+		}
+		return nil
+	}
+	o.fail["FindRun"], o.fail["ListRunHands"] = down, down
+	o.say(minute(5), "tanaka", "acknowledge", nil)
+	o.say(minute(10), "tanaka", "fix", fix("SettingChange", `{}`))
+	o.say(minute(60), "tanaka", "done", nil)
+	o.say(minute(100), "tanaka", "done", cause())
+	o.env.RegisterDelayedCallback(func() {
+		require.Equal(t, "fixes", o.status().WaitingFor.Gate, "it is not closed while nobody knows")
+		require.Contains(t, o.status().WaitingFor.Why, o.last().Fixes[0].Run, "and says what it waits for")
+	}, 150*time.Minute)
+	o.approveAsSeen(minute(300), "sato")
+	require.NoError(t, o.handle(reported()))
+	require.Equal(t, "succeeded", o.last().Fixes[0].Outcome)
+	require.Len(t, o.inputs, 1)
+	require.NotNil(t, o.find("fix-unknown"))
+}
+
+// A fix that ends while the run moves into a new history is told of once.
+func TestTheEndOfAFixIsToldThoughTheRunMovesMeanwhile(t *testing.T) {
+	for _, during := range []string{"record", "mail"} {
+		t.Run(during, func(t *testing.T) {
+			o := withOutbreak(newWorld(t))
+			o.lasting(20 * time.Minute)
+			long := func() {
+				o.env.SetCurrentHistoryLength(5000)
+				o.env.SignalWorkflow("alarm", map[string]any{"alarm": "quiet", "state": "OK"})
+			}
+			o.onState = func(in records.Incident) {
+				if in.Event == "fix-ended" && during == "record" {
+					long()
+				}
+			}
+			o.fail["SendSESMail"] = func(n int) error { // the third mail is that about the fix; it gets through at its third attempt
+				if n == 3 && during == "mail" {
+					long()
+				}
+				return failing(3, 4, "Unavailable")(n)
+			}
+			o.say(minute(5), "tanaka", "acknowledge", nil)
+			o.say(minute(10), "tanaka", "fix", fix("SettingChange", `{}`))
+			next, in, handed := o.goesOn(o.handle(reported()))
+			require.NotNil(t, handed.Record.Fixes[0].EndedAt)
+			next.say(minute(60), "tanaka", "done", nil)
+			next.say(minute(100), "tanaka", "done", cause())
+			next.approveAsSeen(minute(110), "sato")
+			require.NoError(t, next.handleOn(in, handed))
+			require.Equal(t, "succeeded", next.last().Fixes[0].Outcome)
+			require.Contains(t, next.eventsOf(), "fix-ended")
+			told := 0
+			for _, m := range append(o.mails, next.mails...) {
+				if m.Template == "incident-fix" {
+					told++
+				}
+			}
+			require.Equal(t, 1, told)
+			require.Empty(t, next.inputs, "it is not started again")
+		})
+	}
+}
