@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tejun/internal/records"
 )
 
 const hair = 1e-6 // what floating point may be off
@@ -149,4 +151,28 @@ func TestLabelsAreRoundTimesInJapan(t *testing.T) {
 		shown = append(shown, k.Day+" "+k.At)
 	}
 	require.Equal(t, []string{"1月18日 22:30", " 23:00", " 23:30", "1月19日 00:00", " 00:30", " 01:00", " 01:30"}, shown)
+}
+
+func TestTheTrendComparesRunsOnOneScale(t *testing.T) {
+	r := sample()
+	all := r.trend()
+	require.Len(t, all.Rows, 3)
+	require.True(t, all.Rows[2].Current, "the oldest first")
+	perSecond := (all.Right - all.Left) / 7710
+	for i, rto := range []float64{7710, 2940, 3809} {
+		row := all.Rows[i]
+		require.InDelta(t, rto*perSecond, row.Machine.W+row.Human.W, hair)
+		require.InDelta(t, row.Machine.X+row.Machine.W, row.Human.X, hair)
+		require.InDelta(t, all.Left+7200*perSecond, row.Target, hair)
+		require.False(t, row.Cut)
+	}
+	require.InDelta(t, 292*perSecond, all.Rows[2].Human.W, hair)
+
+	r.Earlier = append(r.Earlier, earlier("2024-01-23", "長い訓練", 10*7200, 7200, 1), records.Disaster{RTOTarget: 7200})
+	all = r.trend()
+	require.True(t, all.Cut)
+	require.True(t, all.Rows[1].Cut)
+	require.InDelta(t, all.Right, all.Rows[1].Human.X+all.Rows[1].Human.W, hair)
+	require.InDelta(t, all.Left+(all.Right-all.Left)/3, all.Rows[0].Target, hair, "three times the target fit")
+	require.Equal(t, "―", all.Rows[0].Text, "nothing was measured")
 }

@@ -71,7 +71,9 @@ func stepOf(d records.Disaster, name string) *records.DisasterStep {
 // trend draws the RTO of all runs against its target, the oldest first.
 type trend struct {
 	Width, Height float64
-	Left, TextX   float64
+	Left, Right   float64
+	TextX         float64
+	Cut           bool // a run does not fit
 	Rows          []trendRow
 }
 
@@ -82,6 +84,7 @@ type trendRow struct {
 	Machine, Human bar
 	Target         float64
 	Text           string
+	Cut            bool // it took longer than what is drawn
 }
 
 // The measures of a trend.
@@ -89,32 +92,39 @@ const (
 	trendLeft  = 170.0
 	trendRight = 690.0
 	trendText  = 700.0
+	trendMost  = 3 // times the highest target: one bad year must not hide the others
 )
 
 func (r Report) trend() trend {
 	list := r.runs()
 	slices.Reverse(list)
-	longest := 1
+	longest, target := 1, 0
 	for _, d := range list {
+		target = max(target, d.RTOTarget)
 		longest = max(longest, d.RTOTarget)
 		if d.RTO != nil {
 			longest = max(longest, *d.RTO)
 		}
 	}
-	scale := (trendRight - trendLeft) / float64(longest)
-	t := trend{Width: chartWidth, Left: trendLeft, TextX: trendText, Height: rowHeight*float64(len(list)) + chartBottom}
+	if target > 0 {
+		longest = min(longest, trendMost*target)
+	}
+	place := func(seconds int) float64 {
+		return trendLeft + (trendRight-trendLeft)*float64(min(seconds, longest))/float64(longest)
+	}
+	t := trend{Width: chartWidth, Left: trendLeft, Right: trendRight, TextX: trendText, Height: rowHeight*float64(len(list)) + chartBottom}
 	for i, d := range list {
 		top := rowHeight * float64(i)
-		row := trendRow{run: d, Y: top + (rowHeight-barHeight)/2, Mid: top + rowHeight/2, Target: trendLeft + scale*float64(d.RTOTarget), Text: "―"}
+		row := trendRow{run: d, Y: top + (rowHeight-barHeight)/2, Mid: top + rowHeight/2, Target: place(d.RTOTarget), Text: "―"}
 		if d.RTO != nil {
 			human := 0
 			if d.RTOHuman != nil {
 				human = *d.RTOHuman
 			}
-			machine := scale * float64(*d.RTO-human)
-			row.Machine = bar{X: trendLeft, W: machine}
-			row.Human = bar{X: trendLeft + machine, W: scale * float64(human)}
-			row.Text = InWords(time.Duration(*d.RTO) * time.Second)
+			from, to := place(*d.RTO-human), place(*d.RTO)
+			row.Machine, row.Human = bar{X: trendLeft, W: from - trendLeft}, bar{X: from, W: to - from, Human: true}
+			row.Text, row.Cut = InWords(time.Duration(*d.RTO)*time.Second), *d.RTO > longest
+			t.Cut = t.Cut || row.Cut
 		}
 		t.Rows = append(t.Rows, row)
 	}

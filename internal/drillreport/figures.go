@@ -10,9 +10,9 @@ import (
 	"tejun/internal/records"
 )
 
-// mostSteps and mostLines are more than any run has, and few enough for a page.
+// mostSteps and mostLines are more than any run has, and few enough for a reader.
 const (
-	mostSteps = 60
+	mostSteps = 300
 	mostLines = 2000 // of decisions, and of waits of one step
 )
 

@@ -103,21 +103,21 @@ func TestAStepIsComparedWithTheLastDrillThatDidIt(t *testing.T) {
 
 func TestAReportThatMakesNoSenseIsRefused(t *testing.T) {
 	for says, change := range map[string]func(*Report){
-		`mode is "test"`:                   func(r *Report) { r.Mode = "test" },
-		`manner is ""`:                     func(r *Report) { r.Manner = "" },
-		`outcome is "fine"`:                func(r *Report) { r.Outcome = "fine" },
-		"workflowId and title are needed":  func(r *Report) { r.Title = "" },
-		"in this order":                    func(r *Report) { r.EndedAt = r.StartedAt.Add(-time.Second) },
-		"before it was declared":           func(r *Report) { r.RestoredAt = ptr(at(10, 8, 0)) },
-		"are spans and not negative":       func(r *Report) { r.RTOTarget = -1 },
-		"used twice":                       func(r *Report) { r.Steps[1].Name = "declare" },
-		`step 1 (declare): part is ""`:     func(r *Report) { r.Steps[0].Part = "" },
-		`step 1 (declare): outcome is ""`:  func(r *Report) { r.Steps[0].Outcome = "" },
-		"an end or a wait and no begin":    func(r *Report) { r.Steps[0].Begin = nil },
-		"before it begins":                 func(r *Report) { r.Steps[0].End = ptr(at(10, 0, 0)) },
-		"outside the run":                  func(r *Report) { r.Steps[0].Begin = ptr(at(9, 0, 0)) },
-		"its budget is negative":           func(r *Report) { r.Steps[0].Budget = -1 },
-		"are more than a report takes: 60": func(r *Report) { r.Steps = make([]Step, 61) },
+		`mode is "test"`:                    func(r *Report) { r.Mode = "test" },
+		`manner is ""`:                      func(r *Report) { r.Manner = "" },
+		`outcome is "fine"`:                 func(r *Report) { r.Outcome = "fine" },
+		"workflowId and title are needed":   func(r *Report) { r.Title = "" },
+		"in this order":                     func(r *Report) { r.EndedAt = r.StartedAt.Add(-time.Second) },
+		"before it was declared":            func(r *Report) { r.RestoredAt = ptr(at(10, 8, 0)) },
+		"are spans and not negative":        func(r *Report) { r.RTOTarget = -1 },
+		"used twice":                        func(r *Report) { r.Steps[1].Name = "declare" },
+		`step 1 (declare): part is ""`:      func(r *Report) { r.Steps[0].Part = "" },
+		`step 1 (declare): outcome is ""`:   func(r *Report) { r.Steps[0].Outcome = "" },
+		"an end or a wait and no begin":     func(r *Report) { r.Steps[0].Begin = nil },
+		"before it begins":                  func(r *Report) { r.Steps[0].End = ptr(at(10, 0, 0)) },
+		"outside the run":                   func(r *Report) { r.Steps[0].Begin = ptr(at(9, 0, 0)) },
+		"its budget is negative":            func(r *Report) { r.Steps[0].Budget = -1 },
+		"are more than a report takes: 300": func(r *Report) { r.Steps = make([]Step, 301) },
 	} {
 		r := sample()
 		change(&r)

@@ -109,6 +109,7 @@ func night() Report {
 	r := sample()
 	r.WorkflowID, r.Title, r.Reason, r.Ticket, r.Mode, r.Redirected = "dr-real-2027-01-18", "東京リージョン障害に伴う切替", "東京リージョンの広域障害", "INC-20270118-0a1b2c3d4e5f", records.ModeReal, "www.gzs.example.go.jp"
 	r.StartedAt, r.DisasterAt, r.Declared, r.RestoredAt, r.ReturnedAt, r.EndedAt = at(20, 2, 0), ptr(at(19, 41, 0)), &Declared{By: []string{"sato"}, At: at(20, 14, 4)}, ptr(at(22, 31, 40)), ptr(at(33, 12, 50)), at(33, 20, 1)
+	r.Earlier = append(r.Earlier, earlier("2024-01-23", "令和5年度 大規模災害対応訓練", 9000, 1000, 2.2), earlier("2023-01-24", "令和4年度 大規模災害対応訓練（夜間、職員招集を含む）", 36123, 30000, 9), earlier("2022-01-25", "令和3年度", 7200, 0, 1.5))
 	r.Note = "東京リージョンの復旧後、更新データを人手で反映した。"
 	r.Steps = []Step{
 		step("declare", PartRecovery, at(20, 2, 2), at(20, 14, 4), 15*time.Minute, wait(at(20, 2, 3), at(20, 14, 4), "sato", "宣言の承認待ち")),

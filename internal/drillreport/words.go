@@ -19,6 +19,9 @@ var (
 		records.DisasterReturned: "完了（本番系へ切り戻し済み）", records.DisasterStays: "完了（災害対策系で継続中）", records.DisasterDeclined: "未実施（宣言なし）",
 		records.DisasterUndone: "中止（変更はすべて取り消し済み）", records.DisasterFailed: "異常終了",
 	}
+	endWords = map[string]string{ // in a table
+		records.DisasterReturned: "完了", records.DisasterStays: "継続中", records.DisasterDeclined: "未実施", records.DisasterUndone: "中止", records.DisasterFailed: "異常終了",
+	}
 	stepOutcomeWords = map[string]string{
 		StepDone: "完了", StepSkipped: "省略", StepFailed: "失敗", StepUndone: "取消", StepNotReached: "未実施",
 	}
