@@ -25,6 +25,7 @@ func (a *app) printStatus(v view, f showFlags) {
 		a.printf("%s\n", a.paint(dim, oneLine(fact.Name+": "+fact.Value)))
 	}
 	a.printClocks(s, now, zone)
+	a.printBudgets(s, now, zone)
 	a.printWaiting(s, now, zone)
 	a.printSteps(s, now, zone)
 	a.printChildren(s, now, zone)

@@ -92,7 +92,8 @@ func record(out, version string) (err error) {
 		takes   []take
 	}{
 		{"Backup", backup}, {"PlannedOutage", plannedOutage}, {"DataLoad", slices.Concat(dataLoad, dataLoadTasks)}, {"DataRepair", dataRepair},
-		{"DataArrival", dataArrival}, {"DataSupport", dataSupport}, {"SettingChange", settingChange}, {"Release", releases}, {"Incident", incident}, {"DisasterReadiness", disasterReadiness},
+		{"DataArrival", dataArrival}, {"DataSupport", dataSupport}, {"SettingChange", settingChange}, {"Release", releases}, {"Incident", incident},
+		{"DisasterRecovery", disasters}, {"DisasterReadiness", disasterReadiness},
 	} {
 		for _, t := range show.takes {
 			path := filepath.Join(out, show.runbook+"."+t.name+"."+version+".json")
@@ -108,6 +109,7 @@ func record(out, version string) (err error) {
 func describedForTakes(s *system.System) {
 	described(s)
 	quickReleases(s)
+	quickDisasters(s)
 }
 
 // one plays a take and writes its history, unless there is one.
