@@ -117,7 +117,7 @@ func (a *Readiness) age(seen *ReadinessSeen, s *system.System, newest Backup) {
 	rpo, now := s.Disaster.RPO.D(), a.now()
 	seen.FreshUntil = newest.TakenAt.Add(rpo).UTC()
 	seen.note("the newest copy in %s is %s, taken at %s", s.AWS.DRRegion, newest.ID, inJapan(newest.TakenAt))
-	code := ""
+	var code string
 	switch age := now.Sub(newest.TakenAt); {
 	case age > rpo:
 		code = "copy-too-old"

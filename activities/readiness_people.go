@@ -45,7 +45,7 @@ func (a *Readiness) declarers(seen *ReadinessSeen, s *system.System) []string {
 	var ids []string
 	for _, d := range s.Disaster.Declare {
 		p, known := s.Person(d.Person)
-		why := ""
+		var why string
 		switch {
 		case !known:
 			why = "nobody of that name is among people"

@@ -69,6 +69,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		"Incident.closed", "Incident.escalated-and-sent-back", "Incident.not-stable", "Incident.fix-refused-then-mended", "Incident.goes-on", "Incident.cancel",
 		"Release.approve", "Release.reject", "Release.expire", "Release.findings", "Release.exception", "Release.digest-differs", "Release.watch-fails", "Release.rollback-by-person",
 		"DataSupport.not-accepted-first", "DataSupport.load-rejected", "DataSupport.cancel-held", "DataArrival.problem", "DataLoad.made-by-hand",
+		"DisasterReadiness.silent", "DisasterReadiness.warns", "DisasterReadiness.known", "DisasterReadiness.unseen", "DisasterReadiness.well-after-doubtful-mail",
 	} {
 		require.True(t, paths[path], "no history of the path %q", path)
 	}

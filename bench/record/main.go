@@ -93,7 +93,7 @@ func record(out, version string) (err error) {
 	}{
 		{"Backup", backup}, {"PlannedOutage", plannedOutage}, {"DataLoad", slices.Concat(dataLoad, dataLoadTasks)}, {"DataRepair", dataRepair},
 		{"DataArrival", dataArrival}, {"DataSupport", dataSupport}, {"SettingChange", settingChange}, {"Release", releases}, {"Incident", incident},
-		{"DisasterRecovery", disasters},
+		{"DisasterRecovery", disasters}, {"DisasterReadiness", disasterReadiness},
 	} {
 		for _, t := range show.takes {
 			path := filepath.Join(out, show.runbook+"."+t.name+"."+version+".json")

@@ -65,6 +65,7 @@ func needed(sys *system.System, passedRoles []string) []grant {
 	}, databaseGrants(sys)...)
 	grants = append(grants, settingGrants(sys)...)
 	grants = append(append(grants, releaseGrants(sys)...), disasterGrants(sys)...)
+	grants = append(grants, readinessGrants(sys)...)
 	return append(append(grants, taskGrants(sys)...), incidentGrants(sys)...)
 }
 

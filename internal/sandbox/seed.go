@@ -164,7 +164,7 @@ func seedRole(c *call, sys *system.System) error {
 			"s3:GetObjectVersion", "s3:ListBucketVersions", "s3:GetBucketVersioning", "cloudwatch:GetMetricData",
 			"cloudwatch:DescribeAlarms", "cloudwatch:DisableAlarmActions", "cloudwatch:EnableAlarmActions", "logs:FilterLogEvents",
 			"scheduler:GetSchedule", "scheduler:UpdateSchedule", "scheduler:ListSchedules", "iam:PassRole",
-			"ses:SendEmail", "ses:GetAccount", "ses:GetEmailIdentity", "ses:GetConfigurationSet",
+			"ses:SendEmail", "ses:GetAccount", "ses:GetEmailIdentity", "ses:GetConfigurationSet", "ses:GetSuppressedDestination",
 			"wafv2:UpdateIPSet", "cloudwatch:PutMetricAlarm", "logs:DescribeLogGroups", "logs:PutRetentionPolicy", "logs:DeleteRetentionPolicy",
 			"ssm:GetParameter", "ssm:GetParameterHistory", "ssm:PutParameter",
 			"config:DescribeConfigRules", "config:DescribeConfigRuleEvaluationStatus", "config:StartConfigRulesEvaluation",
