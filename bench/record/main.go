@@ -108,6 +108,7 @@ func record(out, version string) (err error) {
 func describedForTakes(s *system.System) {
 	described(s)
 	quickReleases(s)
+	soonReported(s)
 }
 
 // one plays a take and writes its history, unless there is one.
