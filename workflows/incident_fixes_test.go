@@ -133,8 +133,10 @@ func TestTheEndOfAFixIsToldThoughTheRunMovesMeanwhile(t *testing.T) {
 			o := withOutbreak(newWorld(t))
 			o.lasting(20 * time.Minute)
 			long := func() {
-				o.env.SetCurrentHistoryLength(5000)
-				o.env.SignalWorkflow("alarm", map[string]any{"alarm": "quiet", "state": "OK"})
+				o.env.RegisterDelayedCallback(func() {
+					o.env.SetCurrentHistoryLength(5000)
+					o.env.SignalWorkflow("alarm", map[string]any{"alarm": "quiet", "state": "OK"})
+				}, 0)
 			}
 			o.onState = func(in records.Incident) {
 				if in.Event == "fix-ended" && during == "record" {
