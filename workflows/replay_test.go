@@ -69,6 +69,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		"Incident.closed", "Incident.escalated-and-sent-back", "Incident.not-stable", "Incident.fix-refused-then-mended", "Incident.goes-on", "Incident.cancel",
 		"Incident.withdrawn-beside-a-fix", "Incident.goes-on-beside-a-fix", "Incident.first-report-late", "Incident.rings-before-the-closure",
 		"Release.approve", "Release.reject", "Release.expire", "Release.findings", "Release.exception", "Release.digest-differs", "Release.watch-fails", "Release.rollback-by-person",
+		"SettingChange.standard-after-window", "SettingChange.started-by-incident", "Release.told-at-last", "Incident.gate-left", "Incident.gate-goes-on",
 		"DataSupport.not-accepted-first", "DataSupport.load-rejected", "DataSupport.cancel-held", "DataArrival.problem", "DataLoad.made-by-hand",
 	} {
 		require.True(t, paths[path], "no history of the path %q", path)
