@@ -73,5 +73,25 @@ func (o object[T]) planAgain(ctx context.Context, operation, title string, excer
 	return o.planFrom(ctx, before, title, excerpt)
 }
 
+// original is the change as the operation began it: a plan that was made after a Reset, of what the run before it had changed already,
+// knows no way back.
+func (o object[T]) original(ctx context.Context, operation string, ref ChangeRef) (ChangeRef, error) {
+	if err := o.check(operation, ref); err != nil {
+		return ref, err
+	}
+	before, begun, err := o.begun(ctx, operation)
+	if err != nil || !begun {
+		return ref, err
+	}
+	after, err := o.changed(before)
+	if err != nil {
+		return ref, err
+	}
+	if ref.BeforeHash, err = o.hash(before); err == nil {
+		ref.AfterHash, err = o.hash(after)
+	}
+	return ref, err
+}
+
 // as is for begin where the state is kept as it was read.
 func as[T any](part T) T { return part }

@@ -79,7 +79,11 @@ func (a *DisasterECS) ScaleDisasterService(ctx context.Context, in DisasterServi
 	if err != nil {
 		return struct{}{}, err
 	}
-	return struct{}{}, a.object(v).apply(ctx, in.Operation, in.Change)
+	o := a.object(v)
+	if err := o.begin(ctx, in.Operation, in.Change, as); err != nil {
+		return struct{}{}, err
+	}
+	return struct{}{}, o.apply(ctx, in.Operation, in.Change)
 }
 
 // AwaitDisasterService waits until as many tasks run as are desired, all of them with the expected image. A stable service with
@@ -133,7 +137,11 @@ func (a *DisasterECS) RevertDisasterService(ctx context.Context, in DisasterServ
 	if err := o.fence(ctx, in.Operation); err != nil {
 		return struct{}{}, err
 	}
-	if err := o.revert(ctx, in.Operation, in.Change); err != nil {
+	change, err := o.original(ctx, in.Operation, in.Change)
+	if err != nil {
+		return struct{}{}, err
+	}
+	if err := o.revert(ctx, in.Operation, change); err != nil {
 		return struct{}{}, err
 	}
 	kept, deployed, err := keptState(ctx, a.changes.records, in.Operation, keptDefinition(v.system, v.service.Service))

@@ -85,6 +85,9 @@ func (a *Route53) PlanRoute53Redirect(ctx context.Context, in Redirect) (plan.Ch
 // ApplyRoute53Redirect carries the plan out. It does not wait until all of Route 53 answers so: see AwaitRoute53Change.
 func (a *Route53) ApplyRoute53Redirect(ctx context.Context, in RedirectChange) (Redirected, error) {
 	return a.move(ctx, in, func(o object[redirectRecord]) (bool, error) {
+		if err := o.begin(ctx, in.Operation, in.Change, as); err != nil {
+			return false, err
+		}
 		return in.Change.BeforeHash != in.Change.AfterHash, o.apply(ctx, in.Operation, in.Change)
 	})
 }
@@ -92,11 +95,15 @@ func (a *Route53) ApplyRoute53Redirect(ctx context.Context, in RedirectChange) (
 // RevertRoute53Redirect puts the saved records back, byte for byte.
 func (a *Route53) RevertRoute53Redirect(ctx context.Context, in RedirectChange) (Redirected, error) {
 	return a.move(ctx, in, func(o object[redirectRecord]) (bool, error) {
-		_, err := o.saved(ctx, in.Operation, in.Change)
+		change, err := o.original(ctx, in.Operation, in.Change)
+		if err != nil {
+			return false, err
+		}
+		_, err = o.saved(ctx, in.Operation, change)
 		if err != nil && !errors.Is(err, records.ErrNotFound) {
 			return false, err
 		}
-		return err == nil, o.revert(ctx, in.Operation, in.Change)
+		return err == nil, o.revert(ctx, in.Operation, change)
 	})
 }
 

@@ -225,3 +225,17 @@ func TestARecoveryByTheGlobalClusterMovesItsWriterAndBack(t *testing.T) {
 		})
 	}
 }
+
+// A drill that is reset to its very beginning asks anew, does nothing twice, and still knows the way back to what was before.
+func TestADrillThatIsResetKeepsItsWayBack(t *testing.T) {
+	t.Parallel()
+	w := disasterWorld(t)
+	r := w.drill()
+	r.asks("approval", "return")
+	r.reset(started)
+	r.answer(r.asks("approval", "declare"), runbook.Approve, "ito")
+	r.answer(r.asks("approval", "return"), runbook.Approve, "suzuki")
+	r.done()
+	require.Equal(t, slices.Concat(cameUp, wentDown, []string{"PutObject", "PutObject"}), operationsOf(w.made()))
+	w.asBeforeTheDrill()
+}
