@@ -169,29 +169,20 @@ func (d *disaster) openFence(ctx workflow.Context) error {
 
 // startPrimary starts those services of the primary region again that the run has stopped, and waits until they run.
 func (d *disaster) startPrimary(ctx workflow.Context, wanted func(name string) bool) error {
-	var begun []runbook.Future[struct{}]
-	start := func(f func(i int) runbook.Future[struct{}]) error {
-		begun = nil
-		for i, change := range d.changes.fence.services {
-			if change != nil && wanted(d.on.PrimaryServices[i].Name) {
-				begun = append(begun, f(i))
-			}
+	var stopped []int
+	for i, change := range d.changes.fence.services {
+		if change != nil && wanted(d.on.PrimaryServices[i].Name) {
+			stopped = append(stopped, i)
 		}
-		var failed error
-		for _, one := range begun {
-			_, err := one.Get(ctx)
-			failed = errors.Join(failed, err)
-		}
-		return failed
 	}
-	err := start(func(i int) runbook.Future[struct{}] {
-		return runbook.Start(ctx, runbook.Change, ecs.StartECSService, d.serviceStop(i))
+	err := each(ctx, len(stopped), func(ctx workflow.Context, n int) runbook.Future[struct{}] {
+		return runbook.Start(ctx, runbook.Change, ecs.StartECSService, d.serviceStop(stopped[n]))
 	})
 	if err != nil {
 		return err
 	}
-	return start(func(i int) runbook.Future[struct{}] {
-		return runbook.Start(ctx, runbook.Settle, ecs.AwaitECSService, activities.ServiceCheck{ServiceRef: d.primaryService(i), Want: activities.ServiceStarted})
+	return each(ctx, len(stopped), func(ctx workflow.Context, n int) runbook.Future[struct{}] {
+		return runbook.Start(ctx, runbook.Settle, ecs.AwaitECSService, activities.ServiceCheck{ServiceRef: d.primaryService(stopped[n]), Want: activities.ServiceStarted})
 	})
 }
 

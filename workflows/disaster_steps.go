@@ -231,16 +231,7 @@ func (d *disaster) scale() runbook.StepSpec {
 
 // eachService does the same with all services of the DR region at once and waits for all of them.
 func (d *disaster) eachService(ctx workflow.Context, begin func(workflow.Context, int) runbook.Future[struct{}]) error {
-	var begun []runbook.Future[struct{}]
-	for i := range d.on.Services {
-		begun = append(begun, begin(ctx, i))
-	}
-	var failed error
-	for _, f := range begun {
-		_, err := f.Get(ctx)
-		failed = errors.Join(failed, err)
-	}
-	return failed
+	return each(ctx, len(d.on.Services), begin)
 }
 
 // smoke tries the DR site out before anybody is sent there. It cannot be skipped.

@@ -198,3 +198,18 @@ func TestASuccessorDeclaresWhenTheirTurnHasCome(t *testing.T) {
 	require.Equal(t, start.Add(12*time.Minute).UTC(), *r.result().DeclaredAt)
 	require.Contains(t, r.kinds(), "gate-widened")
 }
+
+// A schedule says so by itself: the request cannot hide it.
+func TestARunOfAScheduleIsKnownAsOne(t *testing.T) {
+	for name, attributes := range map[string]map[string]any{"a schedule": {"TemporalScheduledById": "yearly-drill"}, "a person": nil} {
+		t.Run(name, func(t *testing.T) {
+			r := newRegions(t)
+			if attributes != nil {
+				require.NoError(t, r.env.SetSearchAttributesOnStart(attributes))
+			}
+			r.answers(through())
+			require.NoError(t, r.recover(drillInput("graceful")))
+			require.Equal(t, attributes != nil, r.asked.Scheduled)
+		})
+	}
+}

@@ -26,6 +26,7 @@ type regions struct {
 	via     string //
 	after   string // once this call was made, then happens
 	then    func()
+	asked   system.DisasterRequest
 	reports []activities.DisasterReport
 	rows    []records.Disaster // of the register: opened, finished
 }
@@ -238,6 +239,7 @@ func (r *regions) names() {
 
 func (r *regions) register() {
 	stub(r.world, "ResolveDisaster", func(q system.DisasterRequest) (system.DisasterTarget, error) {
+		r.asked = q
 		on := system.DisasterTarget{
 			SystemID: "test", Environment: "development", Mode: q.Mode, Manner: q.Manner, Requester: q.Requester, Operator: q.Operator,
 			Declarers: []system.DeclarerTarget{{Person: "ito", Wait: 10 * time.Minute}, {Person: "sato", Wait: 10 * time.Minute}, {Person: "suzuki"}},

@@ -289,16 +289,7 @@ func (o *outage) stopServices() runbook.StepSpec {
 
 // eachService does the same with all services at once and waits for all of them.
 func (o *outage) eachService(ctx workflow.Context, begin func(workflow.Context, int) runbook.Future[struct{}]) error {
-	var begun []runbook.Future[struct{}]
-	for i := range o.on.Services {
-		begun = append(begun, begin(ctx, i))
-	}
-	var failed error
-	for _, f := range begun {
-		_, err := f.Get(ctx)
-		failed = errors.Join(failed, err)
-	}
-	return failed
+	return each(ctx, len(o.on.Services), begin)
 }
 
 // check looks at the site from several places at once.

@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"errors"
+
 	"go.temporal.io/sdk/workflow"
 
 	"tejun/activities"
@@ -50,4 +52,18 @@ func do[I, O any](p runbook.Policy, activity runbook.Activity[I, O], in I) func(
 		_, err := runbook.Call(ctx, p, activity, in)
 		return err
 	}
+}
+
+// each begins n activities at once and waits for all of them.
+func each(ctx workflow.Context, n int, begin func(workflow.Context, int) runbook.Future[struct{}]) error {
+	var begun []runbook.Future[struct{}]
+	for i := range n {
+		begun = append(begun, begin(ctx, i))
+	}
+	var failed error
+	for _, f := range begun {
+		_, err := f.Get(ctx)
+		failed = errors.Join(failed, err)
+	}
+	return failed
 }
