@@ -48,7 +48,7 @@ type changeStore interface {
 	ChangeHistory(ctx context.Context, workflowID string) ([]records.Change, error)
 }
 
-// Changes keeps the change records. Its activity is a local one.
+// Changes keeps the change records. Its activities are local ones.
 type Changes struct {
 	store changeStore
 }
@@ -102,4 +102,33 @@ func (a *Changes) made(ctx context.Context, workflowID string, before int) (bool
 		}
 	}
 	return made, err
+}
+
+// MadeChange is a change that the run before a Reset has begun to make, as it was last recorded; Made is false if there is none.
+type MadeChange struct {
+	Made      bool     `json:"made"`
+	Kind      string   `json:"kind"`
+	Class     string   `json:"class"`
+	Title     string   `json:"title"`
+	Targets   []string `json:"targets"`
+	Requester string   `json:"requester"`
+	Operator  string   `json:"operator"`
+	Incident  string   `json:"incident"`
+}
+
+// FindMadeChange looks whether the run that asks, before a Reset of it, has made its change and not put it back.
+func (a *Changes) FindMadeChange(ctx context.Context, _ struct{}) (MadeChange, error) {
+	id := activity.GetInfo(ctx).WorkflowExecution.ID
+	history, err := a.store.ChangeHistory(ctx, id)
+	if errors.Is(err, records.ErrNotFound) {
+		return MadeChange{}, nil
+	}
+	if err != nil {
+		return MadeChange{}, recordsError(err, "read the record of the change")
+	}
+	last := history[len(history)-1]
+	made, err := a.made(ctx, id, last.Seq+1)
+	return MadeChange{
+		Made: made, Kind: last.Kind, Class: last.Class, Title: last.Title, Targets: last.Targets, Requester: last.Requester, Operator: last.Operator, Incident: last.Incident,
+	}, recordsError(err, "read the record of the change")
 }

@@ -229,6 +229,23 @@ func (a *Directory) ResolveSetting(_ context.Context, in system.SettingRequest) 
 	return target, nil
 }
 
+// StandardQuestion asks whether changes of settings are still approved once and for all.
+type StandardQuestion struct {
+	Settings []system.SettingResolved `json:"settings"`
+}
+
+// CheckStandardChange refuses (Refused) a change that system.yaml does not approve once and for all any more.
+func (a *Directory) CheckStandardChange(_ context.Context, in StandardQuestion) (struct{}, error) {
+	s, err := describe(a.system)
+	if err != nil {
+		return struct{}{}, err
+	}
+	if err := s.CheckStandard(in.Settings); err != nil {
+		return struct{}{}, fail(Refused, "%v", err)
+	}
+	return struct{}{}, nil
+}
+
 // Span is a time from a moment until another.
 type Span struct {
 	From  time.Time `json:"from"`

@@ -141,7 +141,7 @@ const (
 )
 
 func (a *DisasterDatabase) target(ctx context.Context, s *system.System, cfg aws.Config, region string) (globalCluster, globalMember, error) {
-	name := ""
+	var name string
 	switch region {
 	case s.AWS.Region:
 		name = s.Database.Cluster

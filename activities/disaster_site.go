@@ -3,7 +3,6 @@ package activities
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"time"
 
@@ -125,17 +124,12 @@ func (a *DisasterSite) lookAt(ctx context.Context, base, path string, headers ma
 	if err != nil {
 		return disasterPage{}, err
 	}
-	response, done, err := a.site.get(ctx, target, headers)
+	got, err := a.site.get(ctx, target, headers)
 	if err != nil {
 		if errors.Is(err, context.Canceled) || isType(err, InvalidInput) {
 			return disasterPage{}, err
 		}
 		return disasterPage{}, fail(NotYet, "%s cannot be reached (%s), want status 200", target, reason(err))
 	}
-	defer done()
-	body, err := io.ReadAll(io.LimitReader(response.Body, mostOfPage))
-	if err != nil {
-		return disasterPage{}, fail(NotYet, "%s breaks off: %s", target, reason(err))
-	}
-	return disasterPage{target, response.StatusCode, titleOf(body), response.Header}, nil
+	return disasterPage{target, got.status, titleOf(got.body), got.header}, nil
 }

@@ -16,6 +16,7 @@ type incidentStore interface {
 	RecordIncident(ctx context.Context, in records.Incident) (records.Incident, error)
 	RecordProblem(ctx context.Context, p records.Problem) (records.Problem, error)
 	SimilarIncidents(ctx context.Context, in records.Incident) ([]records.Similar, error)
+	IncidentHistory(ctx context.Context, name string) ([]records.Incident, error)
 }
 
 // Incidents keeps the records of incidents and problems. Its activities are local ones: what they are given stays out of the
@@ -69,4 +70,32 @@ func (a *Incidents) RecordProblem(ctx context.Context, p records.Problem) (Incid
 func (a *Incidents) FindSimilarIncidents(ctx context.Context, in records.Incident) (SimilarFound, error) {
 	list, err := a.store.SimilarIncidents(ctx, in)
 	return SimilarFound{Similar: append([]records.Similar{}, list...)}, recordsError(err, "look for earlier incidents")
+}
+
+// IncidentRef names an incident by its number, or by the ID of the run that handles it.
+type IncidentRef struct {
+	Name string `json:"name"`
+}
+
+// OpenIncident is an incident that is not over.
+type OpenIncident struct {
+	Number     string `json:"number"`
+	WorkflowID string `json:"workflowId"`
+}
+
+// FindOpenIncident finds an incident that a change is to mend. One that this system has no record of, or that is over, is Refused: it
+// would say of a change that it mends what nobody handles.
+func (a *Incidents) FindOpenIncident(ctx context.Context, in IncidentRef) (OpenIncident, error) {
+	history, err := a.store.IncidentHistory(ctx, in.Name)
+	switch {
+	case errors.Is(err, records.ErrNotFound):
+		return OpenIncident{}, fail(Refused, "there is no incident %q on record for this system: give its number or the ID of its run (`starter incident list`), or leave it out", in.Name)
+	case err != nil:
+		return OpenIncident{}, recordsError(err, "look for the incident "+in.Name)
+	}
+	last := history[len(history)-1]
+	if last.State == records.IncidentClosed || last.State == records.IncidentWithdrawn {
+		return OpenIncident{}, fail(Refused, "the incident %s (%s) is %s since %s: name one that is open, or leave it out", last.ID, last.WorkflowID, last.State, inJapan(last.At))
+	}
+	return OpenIncident{Number: last.ID, WorkflowID: last.WorkflowID}, nil
 }

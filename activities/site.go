@@ -83,24 +83,19 @@ func (a *Site) look(ctx context.Context, base, path string, from system.Vantage,
 	if err != nil {
 		return SiteSeen{}, err
 	}
-	response, done, err := a.get(ctx, target, from.Headers)
+	got, err := a.get(ctx, target, from.Headers)
 	if err != nil {
 		if errors.Is(err, context.Canceled) || isType(err, InvalidInput) {
 			return SiteSeen{}, err
 		}
 		return SiteSeen{}, fail(NotYet, "the site cannot be reached as %s at %s (%s), want status %d", in.Vantage, target, reason(err), in.WantStatus)
 	}
-	defer done()
-	body, err := io.ReadAll(io.LimitReader(response.Body, mostOfPage))
-	if err != nil {
-		return SiteSeen{}, fail(NotYet, "the site breaks off as %s at %s: %s", in.Vantage, target, reason(err))
-	}
-	seen := SiteSeen{Status: response.StatusCode, RetryAfter: response.Header.Get("Retry-After"), Title: titleOf(body)}
+	seen := SiteSeen{Status: got.status, RetryAfter: got.header.Get("Retry-After"), Title: titleOf(got.body)}
 	wanted := fmt.Sprintf("status %d", in.WantStatus)
 	marked := true
 	if in.WantMarker != "" {
 		wanted += fmt.Sprintf(" with %q", in.WantMarker)
-		marked = strings.Contains(string(body), in.WantMarker)
+		marked = strings.Contains(string(got.body), in.WantMarker)
 	}
 	if seen.Status != in.WantStatus || !marked {
 		return seen, fail(NotYet, "the site shows status %d %q as %s at %s, want %s", seen.Status, seen.Title, in.Vantage, target, wanted)
@@ -108,33 +103,41 @@ func (a *Site) look(ctx context.Context, base, path string, from system.Vantage,
 	return seen, nil
 }
 
-// get makes one plain GET. The caller reads the body and calls done. A cancellation passes unchanged, an address that must not be
-// looked at is InvalidInput, and any other error says that nobody answered.
-func (a *Site) get(ctx context.Context, target string, headers map[string]string) (response *http.Response, done func(), err error) {
+// fetched is a page as it came.
+type fetched struct {
+	status int
+	header http.Header
+	body   []byte // at most mostOfPage
+}
+
+// get makes one plain GET. A cancellation passes unchanged, an address that must not be looked at is InvalidInput, and any other error
+// says that nobody answered, or not to the end.
+func (a *Site) get(ctx context.Context, target string, headers map[string]string) (fetched, error) {
 	ctx, cancel := context.WithTimeout(ctx, siteTimeout)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
-		cancel()
-		return nil, nil, fail(InvalidInput, "look at %s: %v", target, err)
+		return fetched{}, fail(InvalidInput, "look at %s: %v", target, err)
 	}
 	request.Header.Set("User-Agent", "tejun-check")
 	request.Header.Set("Cache-Control", "no-cache")
 	for name, value := range headers {
 		request.Header.Set(name, value)
 	}
-	response, err = a.http.Do(request)
+	response, err := a.http.Do(request)
 	if err != nil {
-		cancel()
 		var linkLocal *linkLocalError
 		if errors.As(err, &linkLocal) {
 			err = fail(InvalidInput, "look at %s: %v", target, linkLocal)
 		}
-		return nil, nil, err
+		return fetched{}, err
 	}
-	return response, func() {
-		_ = response.Body.Close() // it was only read
-		cancel()
-	}, nil
+	defer func() { _ = response.Body.Close() }() // it was only read
+	body, err := io.ReadAll(io.LimitReader(response.Body, mostOfPage))
+	if err != nil {
+		return fetched{}, fmt.Errorf("it breaks off: %w", err)
+	}
+	return fetched{response.StatusCode, response.Header, body}, nil
 }
 
 // siteURL keeps the check on the site: the path cannot lead to another host.

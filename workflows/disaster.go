@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/converter"
@@ -154,6 +155,7 @@ func (d *disaster) run(ctx workflow.Context) (opened bool, err error) {
 	if err := d.redirect(ctx); err != nil {
 		return true, err
 	}
+	d.Found(ctx, runbook.Fact{Name: "実績 · Measured", Value: strings.ReplaceAll(d.measured(), "\n", " ")})
 	d.tell(ctx, "disaster-redirected", map[string]string{"detail": d.measured()})
 	if err := d.watch(ctx); err != nil {
 		return true, err

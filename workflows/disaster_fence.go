@@ -11,6 +11,7 @@ import (
 	"tejun/activities"
 	"tejun/internal/drillreport"
 	"tejun/internal/plan"
+	"tejun/internal/system"
 	"tejun/workflows/runbook"
 )
 
@@ -85,8 +86,14 @@ func (d *disaster) fence(ctx workflow.Context) error {
 		}
 		return d.certain(ctx)
 	})
-	if err != nil || d.finalCopy == nil {
+	if err != nil {
 		return err
+	}
+	if d.graceful() && d.on.Via == system.ViaGlobalCluster {
+		d.data.DataAt = workflow.Now(ctx).UTC() // a switchover loses nothing, and from here on nothing is written
+	}
+	if d.finalCopy == nil {
+		return nil
 	}
 	return d.step(ctx, d.lastCopy())
 }

@@ -64,6 +64,7 @@ func (d *disaster) report(ctx workflow.Context, ended error) error {
 		ended = runbook.End(runbook.ErrEvidenceLost, "everything was done and put back, and the report was not written: %s", runbook.Words(err))
 	}
 	if d.result.Report != "" {
+		d.Found(ctx, runbook.Fact{Name: "報告書 · Report", Value: d.result.Report})
 		d.tellReport(ctx, kept)
 	}
 	return ended
@@ -169,7 +170,7 @@ func (d *disaster) timeline() []drillreport.Step {
 			if name == "return" {
 				part = drillreport.PartReturn
 			}
-			steps = append(steps, drillreport.Step{Name: name, Title: stageTitle(name), Part: part, Budget: d.on.Budget(name), Outcome: drillreport.StepNotReached})
+			steps = append(steps, drillreport.Step{Name: name, Title: stageTitle(name), Part: part, Budget: d.budgetOf(stage{name: name}), Outcome: drillreport.StepNotReached})
 		}
 	}
 	slices.SortStableFunc(steps, func(a, b drillreport.Step) int { return strings.Compare(a.Part, b.Part) }) // recovery before return
@@ -235,6 +236,9 @@ func (d *disaster) waitsIn(s stage) []drillreport.Span {
 // budgetOf is the budget of a stage. That of the check from outside began before it, with the wait for the TTL.
 func (d *disaster) budgetOf(s stage) time.Duration {
 	of := d.on.Budget(s.name)
+	if s.name == "return" { // that is of the way back, not of the decision
+		return 0
+	}
 	i := slices.IndexFunc(d.stages, func(t stage) bool { return t.name == "ttl" })
 	if s.name == "outside" && i >= 0 && of > 0 {
 		of = max(of-s.begin.Sub(d.stages[i].begin), time.Second)

@@ -1,9 +1,7 @@
 package workflows_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -47,11 +45,6 @@ const restoredAt = "tejun-drill"
 
 func ordinary() regionState {
 	return regionState{Record: home, Writer: home, Tasks: map[string]int{"web": 0, "api": 0}, Version: "old", Primary: map[string]int{"gzs-web": 3, "gzs-batch": 1}, Jobs: true}
-}
-
-func (s regionState) clone() regionState {
-	s.Tasks, s.Primary, s.Clusters = maps.Clone(s.Tasks), maps.Clone(s.Primary), slices.Clone(s.Clusters)
-	return s
 }
 
 func notYet(format string, args ...any) error {
@@ -354,10 +347,4 @@ func (r *regions) made() []string {
 	return slices.DeleteFunc(r.effects(), func(c string) bool {
 		return strings.HasPrefix(c, "mail:") || c == "ReleaseResources" || c == "CheckDisasterOutside" || c == "SmokeDisasterSite"
 	})
-}
-
-func inJSON(t *testing.T, v any) string {
-	raw, err := json.Marshal(v)
-	require.NoError(t, err)
-	return string(raw)
 }

@@ -82,23 +82,32 @@ func (h *handling) writeDown(ctx workflow.Context, news AlarmNews) {
 	}
 	h.telling++
 	defer func() { h.telling-- }()
+	if h.recordAlarm(ctx, news); news.Event != nil && h.record.Seq > 0 {
+		h.note(ctx, "alarm")
+	}
+}
+
+func (h *handling) recordAlarm(ctx workflow.Context, news AlarmNews) {
 	if news.Event == nil {
 		h.Record(ctx, "alarm-refused", "", map[string]any{"problem": news.Problem, "count": news.Count})
 		return
 	}
 	h.Record(ctx, "alarm", news.Event.Alarm, news.Event)
-	if h.record.Seq > 0 {
-		h.note(ctx, "alarm")
-	}
 }
 
-// catchUp writes down what was counted on the way into this history.
+// catchUp writes down what was counted on the way into this history: evidence of each, and one state of the record.
 func (h *handling) catchUp(ctx workflow.Context) {
+	if len(h.news) == 0 {
+		return
+	}
+	h.telling++
+	defer func() { h.telling-- }()
 	news := h.news
 	h.news = nil
 	for _, one := range news {
-		h.writeDown(ctx, one)
+		h.recordAlarm(ctx, one)
 	}
+	h.note(ctx, "alarm")
 }
 
 // remember keeps the newest IDs of events. An edition before this one kept the first ones.

@@ -49,7 +49,7 @@ func (h *handling) clocks() []sla.Clock {
 	}
 }
 
-// readClocks reads the clocks and shows them.
+// readClocks reads the clocks and shows them. What cannot be read is due too early rather than never.
 func (h *handling) readClocks(ctx workflow.Context) {
 	now := workflow.Now(ctx).UTC()
 	read, err := runbook.Resolve(runbook.WithSummary(ctx, "read the clocks of the service level"), directory.ReadIncidentClocks, activities.ClockQuestion{Clocks: h.clocks(), At: now})
@@ -57,7 +57,10 @@ func (h *handling) readClocks(ctx workflow.Context) {
 		if !runbook.WasCancelled(ctx, err) {
 			h.Record(ctx, "clocks-unread", "", map[string]string{"problem": runbook.Words(err)})
 		}
-		return
+		if h.edition == workflow.DefaultVersion || runbook.WasCancelled(ctx, err) {
+			return
+		}
+		read.Clocks = byTheWall(h.clocks(), now, "every hour counts, as it could not be read: "+runbook.Words(err))
 	}
 	h.record.Clocks = read.Clocks
 	var lines []runbook.ClockLine
@@ -68,6 +71,21 @@ func (h *handling) readClocks(ctx workflow.Context) {
 		})
 	}
 	h.ShowClocks(ctx, lines)
+}
+
+// byTheWall reads clocks as if every hour counted and nothing had ever been paused.
+func byTheWall(clocks []sla.Clock, now time.Time, why string) (read []store.IncidentClock) {
+	for _, c := range clocks {
+		until := now
+		if c.Met != nil {
+			until = *c.Met
+		}
+		elapsed := until.Sub(c.From)
+		read = append(read, store.IncidentClock{Clock: c, Note: why, Reading: sla.Reading{
+			Due: c.From.Add(c.Limit), Elapsed: elapsed, Remaining: c.Limit - elapsed, Paused: c.Paused(), Done: c.Met != nil, Breached: elapsed > c.Limit,
+		}})
+	}
+	return read
 }
 
 func clockState(c store.IncidentClock) string {

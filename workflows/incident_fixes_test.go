@@ -4,10 +4,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"tejun/activities"
 	"tejun/internal/records"
 	"tejun/workflows/runbook"
 )
@@ -131,8 +133,10 @@ func TestTheEndOfAFixIsToldThoughTheRunMovesMeanwhile(t *testing.T) {
 			o := withOutbreak(newWorld(t))
 			o.lasting(20 * time.Minute)
 			long := func() {
-				o.env.SetCurrentHistoryLength(5000)
-				o.env.SignalWorkflow("alarm", map[string]any{"alarm": "quiet", "state": "OK"})
+				o.env.RegisterDelayedCallback(func() {
+					o.env.SetCurrentHistoryLength(5000)
+					o.env.SignalWorkflow("alarm", map[string]any{"alarm": "quiet", "state": "OK"})
+				}, 0)
 			}
 			o.onState = func(in records.Incident) {
 				if in.Event == "fix-ended" && during == "record" {
@@ -165,4 +169,28 @@ func TestTheEndOfAFixIsToldThoughTheRunMovesMeanwhile(t *testing.T) {
 			require.Empty(t, next.inputs, "it is not started again")
 		})
 	}
+}
+
+func TestAFixOfAnEarlierHistoryIsLeftAloneToo(t *testing.T) {
+	o := withOutbreak(newWorld(t))
+	o.lasting(30 * time.Hour)
+	o.say(minute(5), "tanaka", "acknowledge", nil)
+	o.say(minute(10), "tanaka", "fix", fix("SettingChange", `{}`))
+	o.longAt(minute(20))
+	next, in, handed := o.goesOn(o.handle(reported()))
+	stub(next.world, "FindRun", func(activities.RunRef) (activities.RunFound, error) {
+		return activities.RunFound{Found: true, Runbook: "SettingChange"}, nil
+	})
+	stub(next.world, "AwaitRun", func(activities.RunRef) (activities.RunEnded, error) {
+		return activities.RunEnded{}, temporal.NewApplicationError("it goes on", "Unavailable") // for ever
+	})
+	next.env.OnRequestCancelExternalWorkflow(mock.Anything, mock.Anything, mock.Anything).Return(func(_, id, _ string) error {
+		t.Error("cancels " + id)
+		return nil
+	}).Maybe()
+	next.at(minute(30), "cancel", by("kato"))
+	err := next.handleOn(in, handed)
+	require.True(t, runbook.IsEnd(err, runbook.ErrCancelled), "%v", err)
+	require.ErrorContains(t, err, handed.Record.Fixes[0].Run+" (SettingChange) goes on by itself")
+	require.Empty(t, next.last().Fixes[0].Outcome)
 }

@@ -164,3 +164,17 @@ func TestEveryEscalationIsAMailOfItsOwn(t *testing.T) {
 	}
 	require.Len(t, names, len(o.last().Escalations))
 }
+
+func TestClocksThatCannotBeReadAreDueTooEarlyRatherThanNever(t *testing.T) {
+	o := withOutbreak(newWorld(t))
+	o.fail["ReadIncidentClocks"] = func(int) error { return refusedWith("the business hours end before they begin") }
+	o.say(minute(30), "tanaka", "acknowledge", nil)
+	o.say(minute(60), "tanaka", "done", nil)
+	o.say(minute(100), "tanaka", "done", cause())
+	o.approveAsSeen(minute(110), "sato")
+	require.NoError(t, o.handle(reported()))
+	require.Equal(t, []int{15, 25}, o.escalatedAt("対応開始の期限"))
+	clocks := o.result().Clocks
+	require.Equal(t, []any{true, false, false}, []any{clocks[0].Breached, clocks[1].Breached, clocks[2].Breached})
+	require.Contains(t, clocks[0].Note, "could not be read: the business hours end")
+}

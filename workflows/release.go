@@ -188,7 +188,7 @@ func Release(ctx workflow.Context, raw converter.RawValue) (ReleaseResult, error
 
 func (r *releasing) run(ctx workflow.Context) error {
 	// 1. What does the request mean on this system, is it allowed, and does nobody else work on these parts?
-	if err := r.resolve(ctx); err != nil {
+	if err := r.MadeBefore(ctx, r.resolve(ctx)); err != nil {
 		return err
 	}
 	r.Declare(r.steps()...)
@@ -261,6 +261,9 @@ func (r *releasing) resolve(ctx workflow.Context) error {
 		return err
 	}
 	if err := r.Satisfiable(ctx, "release"); err != nil {
+		return err
+	}
+	if r.in.Incident, err = mends(ctx, r.in.Incident); err != nil {
 		return err
 	}
 	if err := r.Reserve(ctx, r.resources(), workflow.Now(ctx), on.HoldUntil); err != nil {

@@ -124,7 +124,7 @@ func SettingChange(ctx workflow.Context, raw converter.RawValue) (SettingChangeR
 
 func (s *setting) run(ctx workflow.Context) error {
 	// 1. Which settings are meant, who approves, and when may it be? Nothing has an effect yet.
-	if err := s.resolve(ctx); err != nil {
+	if err := s.MadeBefore(ctx, s.resolve(ctx)); err != nil {
 		return err
 	}
 	if err := s.RecordChange(ctx, s.record()); err != nil {
@@ -205,6 +205,9 @@ func (s *setting) resolve(ctx workflow.Context) error {
 		if err := s.CanPass(ctx, s.gate()); err != nil {
 			return err
 		}
+	}
+	if s.in.Incident, err = mends(ctx, s.in.Incident); err != nil {
+		return err
 	}
 	from, until := s.holds(ctx)
 	return s.Reserve(ctx, s.targets(), from, until)

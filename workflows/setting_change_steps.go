@@ -91,6 +91,8 @@ func (s *setting) mayBegin(ctx workflow.Context) error {
 		if err := s.Confirm(ctx, s.gate()); err != nil {
 			return err
 		}
+	} else if err := s.stillStandard(ctx); err != nil {
+		return err
 	}
 	at := workflow.Now(ctx)
 	until := at.Add(s.on.Longest)
@@ -101,6 +103,25 @@ func (s *setting) mayBegin(ctx workflow.Context) error {
 	}
 	_, err := runbook.Resolve(ctx, directory.CheckChangeTime, activities.Span{From: at.UTC(), Until: until.UTC()})
 	return err
+}
+
+// stillStandard judges a change again that was approved once and for all and has waited for its window: by what is approved so now, and
+// by the values that the settings have now.
+func (s *setting) stillStandard(ctx workflow.Context) error {
+	if s.in.Window == nil || workflow.GetVersion(ctx, "standard-judged-again", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return nil
+	}
+	if _, err := runbook.Resolve(ctx, directory.CheckStandardChange, activities.StandardQuestion{Settings: s.on.Settings}); err != nil {
+		return err
+	}
+	before := s.PlanDigest()
+	if err := s.Planned(ctx, s.plan); err != nil {
+		return err
+	}
+	if s.PlanDigest() != before {
+		s.Record(ctx, "pre-approved", "", map[string]any{"plan": s.PlanDigest(), "standard": s.on.PreApproved, "instead": before})
+	}
+	return nil
 }
 
 // approveAfterwards waits for the approval of an emergency change. Its settings stay held meanwhile, unless another run has

@@ -24,7 +24,8 @@ type cabinet struct {
 	approved   []string          // in changes.standard
 	told       []activities.ChangeRecord
 	violations []string
-	frozen     string // why nothing may be changed, "" if it may
+	before     activities.MadeChange // by the run before a Reset
+	frozen     string                // why nothing may be changed, "" if it may
 }
 
 func withCabinet(w *world, gate string) *cabinet {
@@ -73,6 +74,11 @@ func withCabinet(w *world, gate string) *cabinet {
 		c.told = append(c.told, in)
 		return activities.ChangeRecorded{Seq: len(c.told)}, nil
 	})
+	stub(w, "FindOpenIncident", func(in activities.IncidentRef) (activities.OpenIncident, error) {
+		return activities.OpenIncident{Number: "INC-1", WorkflowID: strings.Replace(in.Name, "INC-", "incident-", 1)}, nil
+	})
+	stub(w, "FindMadeChange", func(struct{}) (activities.MadeChange, error) { return c.before, nil })
+	stub(w, "CheckStandardChange", func(activities.StandardQuestion) (struct{}, error) { return struct{}{}, nil })
 	return c
 }
 

@@ -34,6 +34,16 @@ func snapshotStep(r *runbook.Run, cluster, id string, taken *string) runbook.Ste
 	}
 }
 
+// mends finds the incident that a change is to mend, before any effect, and gives the ID of its run: "" for none. It must be on record,
+// and not over. Earlier editions took any name.
+func mends(ctx workflow.Context, incident string) (string, error) {
+	if incident == "" || workflow.GetVersion(ctx, "incident-looked-up", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return incident, nil
+	}
+	found, err := runbook.Resolve(runbook.WithSummary(ctx, "look for the incident "+incident), incidents.FindOpenIncident, activities.IncidentRef{Name: incident})
+	return found.WorkflowID, err
+}
+
 // do is a step's action that consists of one activity.
 func do[I, O any](p runbook.Policy, activity runbook.Activity[I, O], in I) func(workflow.Context) error {
 	return func(ctx workflow.Context) error {

@@ -16,7 +16,6 @@ import (
 
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/temporalproto"
-	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 
 	"tejun/internal/sandbox"
@@ -47,6 +46,7 @@ type take struct {
 type stage struct {
 	*devstack.Stack
 	id     string
+	run    string // whose history is kept; "" for the newest under the ID
 	inTask *inTask
 }
 
@@ -79,7 +79,7 @@ func record(out, version string) (err error) {
 		return err
 	}
 	tasks := &inTask{}
-	w, err := serve.New(serve.Options{Client: stack.Client, AWS: cfg, System: tasks.described(stack.Source), Records: stack.Records, Operated: stack.Operated})
+	w, err := serve.New(serve.Options{Client: stack.Client, AWS: cfg, System: snapshotsWhenAsked(tasks.described(stack.Source)), Records: stack.Records, Operated: stack.Operated})
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,8 @@ func record(out, version string) (err error) {
 		takes   []take
 	}{
 		{"Backup", backup}, {"PlannedOutage", plannedOutage}, {"DataLoad", slices.Concat(dataLoad, dataLoadTasks)}, {"DataRepair", dataRepair},
-		{"DataArrival", dataArrival}, {"DataSupport", dataSupport}, {"SettingChange", settingChange}, {"Release", releases}, {"Incident", incident},
+		{"DataArrival", dataArrival}, {"DataSupport", dataSupport}, {"SettingChange", slices.Concat(settingChange, settingsAgain)},
+		{"Release", slices.Concat(releasesTold, releases)}, {"Incident", slices.Concat(incident, incidentsHanded)},
 		{"DisasterRecovery", disasters}, {"DisasterReadiness", disasterReadiness},
 	} {
 		for _, t := range show.takes {
@@ -110,6 +111,7 @@ func describedForTakes(s *system.System) {
 	described(s)
 	quickReleases(s)
 	quickDisasters(s)
+	soonReported(s)
 }
 
 // one plays a take and writes its history, unless there is one.
@@ -121,15 +123,15 @@ func one(ctx context.Context, s *stage, t take, path string) error {
 	if err := t.play(ctx, s); err != nil {
 		return err
 	}
-	if err := write(ctx, s.Client, s.id, path); err != nil {
+	if err := write(ctx, s, path); err != nil {
 		return err
 	}
 	fmt.Println("recorded", path)
 	return nil
 }
 
-func write(ctx context.Context, c client.Client, id, path string) error {
-	events, err := scene.History(ctx, c, id)
+func write(ctx context.Context, s *stage, path string) error {
+	events, err := scene.HistoryOf(ctx, s.Client, s.id, s.run)
 	if err != nil {
 		return err
 	}

@@ -20,10 +20,20 @@ func quickDisasters(s *system.System) {
 	d := &s.Disaster
 	d.Watch.Duration, d.Watch.Every = system.Duration(time.Second), system.Duration(500*time.Millisecond)
 	d.Database.Via, d.Database.GlobalCluster, d.Database.Secondary = system.ViaGlobalCluster, "gzs-infra-global", "gzs-infra-db-dr"
-	if bySnapshot.Load() {
-		d.Database.Via = system.ViaSnapshot
-	}
 	d.Declare[0].Wait = system.Duration(3 * time.Second)
+}
+
+// snapshotsWhenAsked is the description in force.
+func snapshotsWhenAsked(described func() (*system.System, error)) func() (*system.System, error) {
+	return func() (*system.System, error) {
+		s, err := described()
+		if err != nil || !bySnapshot.Load() {
+			return s, err
+		}
+		changed := *s
+		changed.Disaster.Database.Via = system.ViaSnapshot
+		return &changed, nil
+	}
 }
 
 // disaster plays a recovery of a mode and manner.
@@ -79,7 +89,7 @@ func regains(ctx context.Context, s *stage) error {
 	return errors.Join(err, s.Sandbox.RestoreRegion(sys.AWS.Region))
 }
 
-// with snapshots lets the take restore a snapshot in a real recovery.
+// withSnapshots lets the take restore a snapshot in a real recovery.
 func withSnapshots(play func(context.Context, *stage) error) func(context.Context, *stage) error {
 	return func(ctx context.Context, s *stage) error {
 		bySnapshot.Store(true)

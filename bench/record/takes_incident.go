@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
@@ -17,9 +18,11 @@ import (
 )
 
 // reported starts an incident that monitoring reports.
-func (s *stage) reported(ctx context.Context) error {
+func (s *stage) reported(ctx context.Context) error { return s.reportedAs(ctx, "medium") }
+
+func (s *stage) reportedAs(ctx context.Context, impact string) error {
 	return s.start(ctx, "Incident", workflows.IncidentInput{
-		Title: "検索画面が表示されない", Symptom: "APIが5xxを返す", Source: "monitoring", Fingerprint: s.id, Services: []string{"api"}, Impact: "medium", Urgency: "high",
+		Title: "検索画面が表示されない", Symptom: "APIが5xxを返す", Source: "monitoring", Fingerprint: s.id, Services: []string{"api"}, Impact: impact, Urgency: "high",
 		Alarm: &workflows.IncidentAlarm{ID: "event-1", Alarm: "gzs-api-5xx", State: "ALARM", Reason: "5 of 5"}, Requester: "takahashi", Operator: "tanaka",
 	})
 }
@@ -72,7 +75,21 @@ func (s *stage) fixed(ctx context.Context, n int, is func(runbook.ChildLine) boo
 	return status.Children[n-1].ID, nil
 }
 
-var incident = []take{
+// flood signals alarms, many of them again and again.
+func (s *stage) flood(ctx context.Context, events int) error {
+	for n := range events { // the server calls 500 events long
+		alarm := workflows.IncidentAlarm{ID: fmt.Sprint("flood-", n), Alarm: fmt.Sprint("other-", n%60), State: "ALARM"}
+		if err := s.Client.SignalWorkflow(ctx, s.id, "", workflows.AlarmSignal, alarm); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var incident = slices.Concat(incidentFirst, incidentWaits)
+
+// incidentFirst were played before what an incident waits for outlived its questions.
+var incidentFirst = []take{
 	{"closed", func(ctx context.Context, s *stage) error {
 		return errors.Join(s.reported(ctx), s.says(ctx, "acknowledge", runbook.Acknowledge, "tanaka", nil), s.recovered(ctx),
 			s.play(ctx, act{"closure", runbook.Approve, "sato"}), s.ended(ctx, runbook.Done))
@@ -130,11 +147,8 @@ var incident = []take{
 		if err != nil {
 			return err
 		}
-		for n := range 600 { // the server calls 500 events long
-			alarm := workflows.IncidentAlarm{ID: fmt.Sprint("flood-", n), Alarm: fmt.Sprint("other-", n%60), State: "ALARM"}
-			if err := s.Client.SignalWorkflow(ctx, s.id, "", workflows.AlarmSignal, alarm); err != nil {
-				return err
-			}
+		if err := s.flood(ctx, 600); err != nil {
+			return err
 		}
 		if err := s.says(ctx, "work", runbook.Note, "kato", nil); err != nil { // the next question is where it goes on
 			return err

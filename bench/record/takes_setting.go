@@ -32,6 +32,16 @@ func settingTo(name, from, to string) workflows.SettingValue {
 
 var readOnly = settingTo("web-mode", `"normal"`, `"read-only"`)
 
+// normal sets web-mode as it was at first.
+func (s *stage) normal(ctx context.Context) error {
+	cfg, err := s.AWS()
+	if err != nil {
+		return err
+	}
+	_, err = ssm.NewFromConfig(cfg).PutParameter(ctx, &ssm.PutParameterInput{Name: aws.String("/gzs/web/mode"), Value: aws.String("normal"), Overwrite: aws.Bool(true)})
+	return err
+}
+
 // set starts a change of settings, of which the first kind is as it was at first.
 func (s *stage) set(ctx context.Context, class string, settings ...workflows.SettingValue) error {
 	return s.setIn(ctx, nil, class, settings...)
@@ -39,12 +49,7 @@ func (s *stage) set(ctx context.Context, class string, settings ...workflows.Set
 
 // setIn starts one that waits for its window.
 func (s *stage) setIn(ctx context.Context, window *workflows.ChangeWindow, class string, settings ...workflows.SettingValue) error {
-	cfg, err := s.AWS()
-	if err != nil {
-		return err
-	}
-	_, err = ssm.NewFromConfig(cfg).PutParameter(ctx, &ssm.PutParameterInput{Name: aws.String("/gzs/web/mode"), Value: aws.String("normal"), Overwrite: aws.Bool(true)})
-	if err != nil {
+	if err := s.normal(ctx); err != nil {
 		return err
 	}
 	requester := "kato"

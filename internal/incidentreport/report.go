@@ -64,7 +64,7 @@ func Write(r Report) ([]byte, error) {
 // noteWords say in Japanese what a note is, in the course of events.
 var noteWords = map[string]string{
 	"note": "記録", "workaround": "暫定対応", "pause": "時計の停止（報告者への確認待ち）", "resume": "時計の再開", "severity": "重要度の変更", "recovery": "復旧の報告",
-	"unstable": "復旧の未確認", "stable": "復旧の確認", "rejected": "終結の差戻し",
+	"report": "第一報（別の手段）", "diagnose": "再調査", "unstable": "復旧の未確認", "stable": "復旧の確認", "rejected": "終結の差戻し",
 }
 
 func sortOut(in records.Incident, person func(string) string) parts {
@@ -80,7 +80,7 @@ func sortOut(in records.Incident, person func(string) string) parts {
 		add(*in.ReportedAt, "第一報の送付")
 	}
 	for _, e := range in.Escalations {
-		add(e.At, "エスカレーション：%s（%s）", e.To, e.Why)
+		add(e.At, "エスカレーション：%s（%s）", recipient(e.To, person), e.Why)
 	}
 	for _, n := range in.Notes {
 		if n.Kind == "workaround" {
@@ -112,6 +112,14 @@ func sortOut(in records.Incident, person func(string) string) parts {
 		}
 	}
 	return p
+}
+
+// recipient is who was told: a person's name, or the name of a mail list.
+func recipient(to string, person func(string) string) string {
+	if id, isPerson := strings.CutPrefix(to, "person:"); isPerson {
+		return person(id)
+	}
+	return "通知先 " + to
 }
 
 var (

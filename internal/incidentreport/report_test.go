@@ -38,7 +38,7 @@ func example() Report {
 				{Clock: sla.Clock{Name: "recovery", Kind: sla.Business, Limit: 2 * time.Hour, Pauses: pauses}, Reading: sla.Reading{Due: at(140), Elapsed: 3 * time.Hour, Done: true, Breached: true}},
 			},
 			Alarms:      []records.IncidentAlarm{{Alarm: "gzs-api-5xx", State: "OK", Count: 14, First: at(0), Last: at(180)}},
-			Escalations: []records.Escalation{{At: at(16), To: "operators", Why: "対応開始の期限超過"}},
+			Escalations: []records.Escalation{{At: at(16), To: "operators", Why: "対応開始の期限超過"}, {At: at(26), To: "person:takahashi", Why: "対応開始の期限超過"}},
 			Facts:       []records.Fact{{Source: "ecs:gzs-infra/gzs-api", What: "1 of 2 tasks run, 1 are starting (gzs-api:7)", At: at(2), Bad: true}, {Source: "logs:/ecs/gzs-api", What: "ERROR 接続プールが枯渇 <pool=20> | wait", At: at(1), Bad: true}},
 			Notes:       []records.IncidentNote{{At: at(40), By: "kato", Kind: "workaround", Text: "APIのタスク数を4に増やした"}, {At: at(170), By: "tanaka", Kind: "recovery", Text: "エラーが止まった"}},
 			Fixes: []records.IncidentFix{
@@ -75,12 +75,32 @@ func TestTheReportSaysWhatHappened(t *testing.T) {
 	for _, want := range []string{
 		"障害報告書", "INC-20270118-0a1b2c3d4e5f", "APIの応答遅延", "検索画面が表示されない。 ／ 5xxが増加", "システム監視", "重大（影響度：高、緊急度：高、佐藤による変更）",
 		"2027年1月18日 10:00", "2時間", "3時間", "超過", "達成", "利用者への確認", "ERROR 接続プールが枯渇 &lt;pool=20&gt; ｜ wait", "APIのタスク数を4に増やした", "成功",
-		"バッチの並列度を上げた際に", "接続数の監視を追加する", "高橋", "2027-03-12", "starter evidence verify incident-7f3a", "対応開始：田中", "（承認：佐藤）",
+		"バッチの並列度を上げた際に", "接続数の監視を追加する", "高橋", "2027-03-12", "starter evidence verify incident-7f3a", "対応開始：田中", "（承認：佐藤）", "エスカレーション：高橋（対応開始の期限超過）",
 	} {
 		require.Contains(t, body, want)
 	}
-	require.Less(t, strings.Index(body, "エスカレーション：operators"), strings.Index(body, "復旧の報告：エラーが止まった"), "in the order of time")
+	require.Less(t, strings.Index(body, "エスカレーション：通知先 operators（対応開始の期限超過）"), strings.Index(body, "復旧の報告：エラーが止まった"), "in the order of time")
 	require.Contains(t, partOf(t, out, "docProps/core.xml"), "<dc:creator>GZSインフラ（見本）</dc:creator>")
+}
+
+// What people write is text, and lays nothing out.
+func TestTextThatLooksLikeLayoutStaysText(t *testing.T) {
+	count := func(r Report) (tables, headings int) {
+		out, err := Write(r)
+		require.NoError(t, err)
+		body := partOf(t, out, "word/document.xml")
+		return strings.Count(body, "<w:tbl>"), strings.Count(body, "Heading1")
+	}
+	tables, headings := count(example())
+	require.Positive(t, tables)
+	require.Positive(t, headings)
+	for _, text := range []string{"# a", "## a", ">a", "|a|b", "a\n|!b|c\n## d"} {
+		r := example()
+		r.Problem.RootCause, r.Incident.Symptom, r.Incident.Notes[0].Text = text, text, text
+		r.Incident.Clocks[1].Pauses[0].Why = text
+		gotTables, gotHeadings := count(r)
+		require.Equal(t, []int{tables, headings}, []int{gotTables, gotHeadings}, text)
+	}
 }
 
 func TestAReportOfAnIncidentWithoutAnythingIsWritten(t *testing.T) {

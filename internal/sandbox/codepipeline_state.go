@@ -131,7 +131,7 @@ func getPipelineExecution(c *call, in *codepipeline.GetPipelineExecutionInput) (
 	return &codepipeline.GetPipelineExecutionOutput{PipelineExecution: &types.PipelineExecution{
 		PipelineName: ptr(p.Name), PipelineExecutionId: ptr(e.ID), PipelineVersion: ptr(e.Number), Status: at.status, StatusSummary: ptrUnlessEmpty(e.Version.Reason),
 		ExecutionMode: types.ExecutionModeQueued, ExecutionType: types.ExecutionTypeStandard,
-		ArtifactRevisions: e.artifacts(p), Variables: e.resolved(),
+		ArtifactRevisions: e.revisions(p), Variables: e.resolved(),
 	}}, err
 }
 

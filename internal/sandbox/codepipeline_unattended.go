@@ -163,7 +163,7 @@ func (e Execution) digests() []string {
 	return []string{e.Digest}
 }
 
-func (e Execution) artifacts(p pipeline) (shown []types.ArtifactRevision) {
+func (e Execution) revisions(p pipeline) (shown []types.ArtifactRevision) {
 	for i, digest := range e.digests() {
 		shown = append(shown, types.ArtifactRevision{Name: ptr(p.sourceAction(i)), RevisionId: ptr(digest)})
 	}

@@ -215,7 +215,7 @@ func (c *call) moveWriter(id, target *string, loses bool) (*types.GlobalCluster,
 		return nil, err
 	}
 	if !loses && (!followed || c.lost(regionInARN(g.Writer))) {
-		return nil, refuse("The primary cluster %s and the target cluster %s are not synchronized: a switchover needs both of them.", g.Writer, to)
+		return nil, refuse("The primary cluster %s and the target cluster %s do not follow each other: a switchover needs both of them.", g.Writer, to)
 	}
 	g.Version = GlobalClusterMove{From: g.Writer, Began: c.at, Loses: loses}
 	g.Writer = to

@@ -75,8 +75,11 @@ func markProduction(c *call, sys *system.System) error {
 			continue
 		}
 		p, ok, err := get[pipeline](c, pipelineKind+"/"+part.Container.Pipeline)
-		if err != nil || !ok {
-			return orMissing(err, "releases has no pipeline "+part.Container.Pipeline)
+		if err != nil {
+			return err
+		}
+		if !ok { // releases are not seeded without releases.builds
+			continue
 		}
 		p.Tags = append(p.Tags, codepipeline.Tag{Key: ptr(tag.Key), Value: ptr(tag.Value)})
 		if err := c.put(pipelineKind+"/"+p.Name, p); err != nil {

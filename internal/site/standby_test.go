@@ -55,51 +55,51 @@ func twoRegions(t *testing.T) *stand {
 }
 
 // ask gets a path of a host, and says which region answered.
-func (s *stand) ask(host, path string) (status int, by string) {
-	s.Helper()
-	request, err := http.NewRequestWithContext(s.Context(), http.MethodGet, s.server.URL+path, nil)
-	require.NoError(s, err)
+func (st *stand) ask(host, path string) (status int, by string) {
+	st.Helper()
+	request, err := http.NewRequestWithContext(st.Context(), http.MethodGet, st.server.URL+path, nil)
+	require.NoError(st, err)
 	request.Header.Set("X-Forwarded-For", public)
 	request.Header.Set("X-Forwarded-Host", host)
 	response, err := http.DefaultClient.Do(request)
-	require.NoError(s, err)
-	require.NoError(s, response.Body.Close())
+	require.NoError(st, err)
+	require.NoError(st, response.Body.Close())
 	return response.StatusCode, response.Header.Get("X-Served-By")
 }
 
 // redirect sends a name to the DR region.
-func (s *stand) redirect(name string) {
-	s.Helper()
-	c := route53.NewFromConfig(s.cfg)
+func (st *stand) redirect(name string) {
+	st.Helper()
+	c := route53.NewFromConfig(st.cfg)
 	in := &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String("Z1"), ChangeBatch: &route53types.ChangeBatch{}}
-	out, err := c.ListResourceRecordSets(s.Context(), &route53.ListResourceRecordSetsInput{HostedZoneId: in.HostedZoneId, StartRecordName: &name, MaxItems: aws.Int32(2)})
-	require.NoError(s, err)
+	out, err := c.ListResourceRecordSets(st.Context(), &route53.ListResourceRecordSetsInput{HostedZoneId: in.HostedZoneId, StartRecordName: &name, MaxItems: aws.Int32(2)})
+	require.NoError(st, err)
 	for _, r := range out.ResourceRecordSets {
 		r.Weight = aws.Int64(100 - *r.Weight)
 		in.ChangeBatch.Changes = append(in.ChangeBatch.Changes, route53types.Change{Action: route53types.ChangeActionUpsert, ResourceRecordSet: &r})
 	}
-	_, err = c.ChangeResourceRecordSets(s.Context(), in)
-	require.NoError(s, err)
+	_, err = c.ChangeResourceRecordSets(st.Context(), in)
+	require.NoError(st, err)
 }
 
-func (s *stand) scale(desired int32) {
-	s.Helper()
-	_, err := ecs.NewFromConfig(s.cfg).UpdateService(s.Context(), &ecs.UpdateServiceInput{Cluster: aws.String("gzs-dr"), Service: aws.String("gzs-web-dr"), DesiredCount: &desired})
-	require.NoError(s, err)
+func (st *stand) scale(desired int32) {
+	st.Helper()
+	_, err := ecs.NewFromConfig(st.cfg).UpdateService(st.Context(), &ecs.UpdateServiceInput{Cluster: aws.String("gzs-dr"), Service: aws.String("gzs-web-dr"), DesiredCount: &desired})
+	require.NoError(st, err)
 }
 
-func (s *stand) deploy(database string) {
-	s.Helper()
-	_, err := codepipeline.NewFromConfig(s.cfg).StartPipelineExecution(s.Context(), &codepipeline.StartPipelineExecutionInput{
+func (st *stand) deploy(database string) {
+	st.Helper()
+	_, err := codepipeline.NewFromConfig(st.cfg).StartPipelineExecution(st.Context(), &codepipeline.StartPipelineExecutionInput{
 		Name: aws.String("gzs-dr"), Variables: []codepipelinetypes.PipelineVariable{{Name: aws.String("database"), Value: &database}},
 	})
-	require.NoError(s, err)
+	require.NoError(st, err)
 }
 
-func (s *stand) endpoint() string {
-	s.Helper()
-	out, err := rds.NewFromConfig(s.cfg).DescribeDBClusters(s.Context(), &rds.DescribeDBClustersInput{DBClusterIdentifier: aws.String("gzs-db-dr")})
-	require.NoError(s, err)
+func (st *stand) endpoint() string {
+	st.Helper()
+	out, err := rds.NewFromConfig(st.cfg).DescribeDBClusters(st.Context(), &rds.DescribeDBClustersInput{DBClusterIdentifier: aws.String("gzs-db-dr")})
+	require.NoError(st, err)
 	return *out.DBClusters[0].Endpoint + ":5432"
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"time"
@@ -66,6 +68,23 @@ func (s *System) preApproved(setting Setting, value json.RawMessage) (StandardCh
 			return err == nil && bytes.Equal(allowed, value)
 		})
 	})
+}
+
+// CheckStandard says which of the changes are not approved once and for all any more: changes.standard may have been edited since
+// they were asked for.
+func (s *System) CheckStandard(settings []SettingResolved) error {
+	var problems []error
+	for _, v := range settings {
+		setting, known := s.Setting(v.Name)
+		if !known || setting.Resource != v.Resource || setting.Kind != v.Kind {
+			problems = append(problems, fmt.Errorf("system.yaml does not declare the setting %s as %s of %s any more", v.Name, v.Kind, v.Resource))
+			continue
+		}
+		if _, ok := s.preApproved(setting, v.New); !ok {
+			problems = append(problems, fmt.Errorf("changes.standard does not approve %s to %s any more: ask for the change anew, then the operations manager decides", v.Name, v.New))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 var (

@@ -3,6 +3,7 @@ package runbook
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -91,4 +92,26 @@ func (r *Run) changeEnds(ctx workflow.Context, err error) {
 	if unrecorded := r.ChangeIs(ctx, state, note); unrecorded != nil {
 		r.lost = errors.Join(r.lost, unrecorded)
 	}
+}
+
+// MadeBefore adds to a refusal, before the change's record is open, that the run before a Reset has made the change: then it stays
+// as it is, the record says so, and whoever reset the run reads it. It cannot be put back, since what the request means was refused.
+func (r *Run) MadeBefore(ctx workflow.Context, refusal error) error {
+	if refusal == nil || r.change != nil || WasCancelled(ctx, refusal) ||
+		workflow.GetVersion(ctx, "made-before", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return refusal
+	}
+	found, err := local(WithSummary(ctx, "look whether the change was made before a Reset"), changeRecords.FindMadeChange, struct{}{})
+	if err != nil {
+		return endOr(ctx, err, ErrRefused)
+	}
+	if !found.Made {
+		return refusal
+	}
+	r.change = &changeLine{
+		ChangeRecord: ChangeRecord{Kind: found.Kind, Class: found.Class, Title: found.Title, Targets: found.Targets, Incident: found.Incident}, madeBefore: true,
+	}
+	r.subject.Requester, r.subject.Operator = found.Requester, found.Operator
+	return End(ErrRefused, "%s. The run was reset after it had made the change, which stays as it is (%s): have it undone, or confirmed, by a change of its own",
+		Words(refusal), strings.Join(found.Targets, ", "))
 }

@@ -236,11 +236,19 @@ func (r *Run) ask(ctx workflow.Context, q *question, alarms ...alarm) (*Answered
 	return q.answer, err
 }
 
+// timerEdition is the change by which the timer of a question that has its answer is cancelled: before it rang in vain, days later.
+const timerEdition = "timers-end"
+
 // await waits until the question is settled or the time has come.
 func (r *Run) await(ctx workflow.Context, q *question, until time.Time) (bool, error) {
 	span := until.Sub(workflow.Now(ctx))
 	if span <= 0 {
 		return q.over(), ctx.Err()
+	}
+	if workflow.GetVersion(ctx, timerEdition, workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+		var stop workflow.CancelFunc
+		ctx, stop = workflow.WithCancel(ctx)
+		defer stop()
 	}
 	return workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
 		Timeout:      span,

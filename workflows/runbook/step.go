@@ -44,7 +44,8 @@ func (r *Run) Declare(steps ...StepSpec) {
 // is unfit (activities.Unfit) is rolled back without asking.
 func (r *Run) Step(ctx workflow.Context, s StepSpec) error {
 	if s.Undo != nil {
-		r.OnReturn(StepSpec{Name: "undo-" + s.Name, Title: s.UndoTitle, Do: s.Undo, SkipIf: "somebody has put it back by hand"})
+		undo := StepSpec{Name: "undo-" + s.Name, Title: s.UndoTitle, Do: s.Undo, SkipIf: "somebody has put it back by hand"}
+		r.undo = append(r.undo, undoEntry{step: undo, of: s.Name})
 	}
 	answers := []string{Retry, Skip, Rollback}
 	if s.Onward {

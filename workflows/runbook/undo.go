@@ -12,6 +12,7 @@ const mostPages = 3
 
 type undoEntry struct {
 	step StepSpec
+	of   string // name of the step that it undoes, "" for what stands for the way back in any case
 	done bool
 }
 
@@ -23,11 +24,10 @@ func (r *Run) OnReturn(s StepSpec) { r.undo = append(r.undo, undoEntry{step: s})
 // for the way back in any case (OnReturn) is still done.
 func (r *Run) Keep() {
 	r.undo = slices.DeleteFunc(r.undo, func(e undoEntry) bool {
-		step, isUndo := strings.CutPrefix(e.step.Name, "undo-")
-		if isUndo {
-			r.kept = append(r.kept, step)
+		if e.of != "" {
+			r.kept = append(r.kept, e.of)
 		}
-		return isUndo
+		return e.of != ""
 	})
 }
 
@@ -46,8 +46,8 @@ func (r *Run) Return(ctx workflow.Context) error {
 			return err
 		}
 		entry.done = true
-		if step, isUndo := strings.CutPrefix(entry.step.Name, "undo-"); isUndo {
-			r.markUndone(step)
+		if entry.of != "" {
+			r.markUndone(entry.of)
 		}
 	}
 	return nil

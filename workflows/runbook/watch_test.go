@@ -78,3 +78,30 @@ func TestTheOperatorMayRollBackAndNobodyEndsAWatchEarly(t *testing.T) {
 	assert.True(t, answers[2].Accepted)
 	assert.Equal(t, []string{"on", "undo on"}, b.calls)
 }
+
+// A look takes time. An answer that comes meanwhile counts, during the last look too: it was in time, and it was accepted.
+func TestARollbackDuringALookTakesBack(t *testing.T) {
+	for name, at := range map[string]time.Duration{"the first": 30 * time.Second, "one in between": 4*minute + 30*time.Second, "the last": 10*minute + 30*time.Second} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			var began []time.Duration
+			b.at(at, Rollback, by("kato"))
+			requireEnd(t, b.toy(func(ctx workflow.Context, r *Run) error {
+				if err := r.Step(ctx, step("on")); err != nil {
+					return err
+				}
+				err := r.Watch(ctx, WatchSpec{Name: "watch", Title: "Watch", For: 10 * minute, Every: 3 * minute, Look: func(ctx workflow.Context) (bool, string, error) {
+					began = append(began, workflow.Now(ctx).Sub(start))
+					return true, "all well", workflow.Sleep(ctx, minute)
+				}})
+				if err == nil {
+					r.Keep()
+				}
+				return err
+			}), ErrRolledBack, "kato rolled it back")
+			assert.True(t, b.status().Approvals[0].Accepted)
+			assert.Less(t, at-began[len(began)-1], minute, "it came during the look")
+			assert.Equal(t, []string{"on", "undo on"}, b.calls)
+		})
+	}
+}

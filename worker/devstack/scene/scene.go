@@ -155,8 +155,13 @@ func mailArrived(s runbook.Status, box *sandbox.Sandbox) (string, error) {
 
 // History reads a run's events.
 func History(ctx context.Context, c client.Client, id string) ([]*history.HistoryEvent, error) {
+	return HistoryOf(ctx, c, id, "")
+}
+
+// HistoryOf is the history of one of several runs under an ID; "" for the newest.
+func HistoryOf(ctx context.Context, c client.Client, id, run string) ([]*history.HistoryEvent, error) {
 	var events []*history.HistoryEvent
-	iterator := c.GetWorkflowHistory(ctx, id, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	iterator := c.GetWorkflowHistory(ctx, id, run, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for iterator.HasNext() {
 		event, err := iterator.Next()
 		if err != nil {
