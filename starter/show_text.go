@@ -79,7 +79,10 @@ func (a *app) printWaiting(s *runbook.Status, now time.Time, zone *time.Location
 		return
 	}
 	a.heading("Waits for " + waitLine(w))
-	if !w.Until.IsZero() {
+	if w.Next != nil {
+		a.printf("  next    %s (%s): %s\n", fullTime(w.Next.At, zone), relative(w.Next.At, now), oneLine(w.Next.What))
+	}
+	if !w.Until.IsZero() && !w.Anew {
 		then := ""
 		if w.Then != "" {
 			then = "; then " + oneLine(w.Then)

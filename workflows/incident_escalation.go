@@ -59,6 +59,7 @@ func (h *handling) ask(ctx workflow.Context, a runbook.Ask, answers ...string) r
 		a.Alarms = append(a.Alarms, h.alarms(ctx)...)
 	}
 	if a.Until.IsZero() {
+		a.Anew = true
 		a.Until = endOf(ctx, a.Alarms)
 	}
 	if h.edition > 0 || a.Name == "acknowledge" {
@@ -116,7 +117,8 @@ func (h *handling) chain(ctx workflow.Context, about string, due time.Time) (ala
 		at = now.Add(time.Second)
 	}
 	for n := h.steps[about]; len(alarms) < mostAlarmsAhead; n++ {
-		alarms = append(alarms, runbook.Alarm{At: at, Late: h.edition > 0, Do: func(ctx workflow.Context) {
+		to := h.on.Escalation[min(n, len(h.on.Escalation)-1)].To
+		alarms = append(alarms, runbook.Alarm{At: at, Late: h.edition > 0, Says: "escalation to " + to + ": " + escalationWords[about], Do: func(ctx workflow.Context) {
 			if about == reportClock && h.edition > 0 {
 				h.firstReport(ctx) // perhaps the mail goes out by now
 			}

@@ -17,14 +17,14 @@ func (h *handling) reportInTime(ctx workflow.Context) (alarms []runbook.Alarm) {
 		soon := workflow.Now(ctx).Add(time.Second)
 		for _, share := range []time.Duration{4, 8, 16} {
 			if at := c.Due.Add(-c.Limit / share); !at.Before(soon) {
-				alarms = append(alarms, runbook.Alarm{At: at, Do: h.firstReport, Late: h.edition > 0})
+				alarms = append(alarms, runbook.Alarm{At: at, Do: h.firstReport, Late: h.edition > 0, Says: "第一報 · the first report goes to " + h.on.ReportList})
 			}
 			if h.edition == workflow.DefaultVersion {
 				break
 			}
 		}
 		if len(alarms) == 0 && h.steps[failedMail] == 0 { // late, and not tried yet
-			alarms = append(alarms, runbook.Alarm{At: soon, Do: h.firstReport, Late: h.edition > 0})
+			alarms = append(alarms, runbook.Alarm{At: soon, Do: h.firstReport, Late: h.edition > 0, Says: "第一報 · the first report goes to " + h.on.ReportList})
 		}
 	}
 	return alarms

@@ -256,7 +256,19 @@ func TestRemindersAndEscalationRingInOrderWhileTheGateIsOpen(t *testing.T) {
 		terms.Reminders = []time.Time{q.OpenedAt, q.OpenedAt.Add(3 * hour), q.OpenedAt.Add(hour), q.OpenedAt.Add(openFor), q.OpenedAt.Add(30 * hour)}
 		terms.EscalateAt, terms.EscalateList = q.OpenedAt.Add(2*hour), "managers"
 	}
+	var ahead []string
+	for _, at := range []time.Duration{0, hour, 2 * hour, 3 * hour} {
+		b.after(at+time.Minute, func() {
+			what := "nothing"
+			if next := b.run.status.WaitingFor.Next; next != nil {
+				what = next.What
+			}
+			ahead = append(ahead, what)
+		})
+	}
 	requireEnd(t, b.toy(b.gated), ErrExpired, "")
+	list := b.mail[0].List
+	require.Equal(t, []string{list + " are reminded", "managers are told that nobody answers", list + " are reminded", "nothing"}, ahead, "people see what comes next")
 	require.Equal(t, []string{"approval-request", "approval-reminder", "approval-escalation", "approval-reminder"}, b.templates(), "those past, and those at or after the end, are left out")
 	require.Equal(t, "managers", b.mail[2].List)
 	steps := map[string]bool{}

@@ -19,6 +19,18 @@ var marks = map[StepState]string{
 	StepFailed: "× **failed**", StepUndone: "← undone", StepNotNeeded: "– not needed",
 }
 
+// ahead says what happens while nobody answers.
+func (w *WaitingFor) ahead() string {
+	text := ""
+	if !w.Anew {
+		text = " until " + JST(w.Until) + ", then: " + w.Then
+	}
+	if w.Next != nil {
+		text += ". Next, at " + JST(w.Next.At) + ": " + w.Next.What
+	}
+	return strings.TrimPrefix(text, ".")
+}
+
 // Markdown is what the Temporal UI shows as the current details of a run: the state, what it waits for, the checklist
 // and the plan.
 func (s Status) Markdown() string {
@@ -34,7 +46,7 @@ func (s Status) Markdown() string {
 	s.clocks(&b)
 	s.budgets(&b)
 	if w := s.WaitingFor; w != nil {
-		fmt.Fprintf(&b, "\n**Waiting for %s** (%s) until %s, then: %s\n\n", strings.Join(w.Answers, " / "), w.Gate, JST(w.Until), w.Then)
+		fmt.Fprintf(&b, "\n**Waiting for %s** (%s)%s\n\n", strings.Join(w.Answers, " / "), w.Gate, w.ahead())
 		if w.Kind == "approval" {
 			fmt.Fprintf(&b, "Approvals: %d of %d. ", w.Got, w.Quorum)
 		}

@@ -64,6 +64,8 @@ type question struct {
 	openedAt time.Time
 	until    time.Time
 	then     string // what happens at that time
+	anew     bool   // it is asked again then
+	next     *Ahead // what happens before
 	check    func(ctx workflow.Context, d Decision) string
 	values   Carried     // what answers carry; an answer that is not here carries nothing
 	wake     func() bool // closes the question without an answer once it is true; nil for never
@@ -191,7 +193,7 @@ func (q *question) waitingFor() *WaitingFor {
 	slices.Sort(eligible)
 	return &WaitingFor{
 		Kind: q.kind, Gate: q.gate, Why: q.why, Answers: q.taken(), Eligible: slices.Compact(eligible), By: by,
-		Values: q.values, Got: len(q.approvers), Quorum: q.quorum, Plan: q.plan, NamePlan: q.again, Until: q.until.UTC(), Then: q.then,
+		Values: q.values, Got: len(q.approvers), Quorum: q.quorum, Plan: q.plan, NamePlan: q.again, Until: q.until.UTC(), Then: q.then, Anew: q.anew, Next: q.next,
 	}
 }
 
@@ -200,6 +202,7 @@ type alarm struct {
 	at   time.Time
 	do   func(workflow.Context)
 	late bool // it rings even if its time came while another one was seen to
+	says string
 }
 
 // ask opens a question and waits for its answer or its end. It returns nil when the time is over. The alarms ring in
@@ -219,7 +222,7 @@ func (r *Run) ask(ctx workflow.Context, q *question, alarms ...alarm) (*Answered
 	}()
 	slices.SortStableFunc(alarms, func(a, b alarm) int { return a.at.Compare(b.at) })
 	opened := workflow.Now(ctx)
-	for _, a := range alarms {
+	for i, a := range alarms {
 		past := workflow.Now(ctx)
 		if a.late {
 			past = opened
@@ -227,17 +230,34 @@ func (r *Run) ask(ctx workflow.Context, q *question, alarms ...alarm) (*Answered
 		if !a.at.After(past) || !a.at.Before(q.until) {
 			continue
 		}
+		r.foretell(ctx, q, alarms[i:])
 		if answered, err := r.await(ctx, q, a.at); answered || err != nil {
 			return q.answer, err
 		}
 		a.do(ctx)
 	}
+	r.foretell(ctx, q, nil)
 	_, err := r.await(ctx, q, q.until)
 	return q.answer, err
 }
 
 // timerEdition is the change by which the timer of a question that has its answer is cancelled: before it rang in vain, days later.
 const timerEdition = "timers-end"
+
+// foretell shows the first of the alarms to come that says what it does.
+func (r *Run) foretell(ctx workflow.Context, q *question, alarms []alarm) {
+	q.next = nil
+	for _, a := range alarms {
+		if a.says != "" && a.at.Before(q.until) {
+			q.next = &Ahead{At: a.at.UTC(), What: a.says}
+			break
+		}
+	}
+	if r.asking == q && !q.closed {
+		r.status.WaitingFor = q.waitingFor()
+		r.show(ctx)
+	}
+}
 
 // await waits until the question is settled or the time has come.
 func (r *Run) await(ctx workflow.Context, q *question, until time.Time) (bool, error) {

@@ -83,3 +83,13 @@ func TestOneRejectionSettlesAGateAtOnce(t *testing.T) {
 	q.accept(Decision{Action: Reject}, Answered{Action: Reject, Person: "suzuki"})
 	require.Equal(t, Reject, q.answer.Action)
 }
+
+func TestAQuestionForetellsWhatHappensNext(t *testing.T) {
+	at := time.Date(2027, 1, 18, 4, 0, 0, 0, time.UTC)
+	w := &WaitingFor{Until: at.Add(time.Hour), Then: "the run ends"}
+	require.Equal(t, " until 2027-01-18 14:00 JST, then: the run ends", w.ahead())
+	w.Next = &Ahead{At: at, What: "officers are reminded"}
+	require.Equal(t, " until 2027-01-18 14:00 JST, then: the run ends. Next, at 2027-01-18 13:00 JST: officers are reminded", w.ahead())
+	w.Anew = true
+	require.Equal(t, " Next, at 2027-01-18 13:00 JST: officers are reminded", w.ahead(), "a question that is asked again has no end")
+}

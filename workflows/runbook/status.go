@@ -80,7 +80,15 @@ type WaitingFor struct {
 	Plan     string    `json:"plan"`     // digest that an approval must be for, "" if none
 	NamePlan bool      `json:"namePlan"` // the gate is asked again: an approval counts only if it names Plan
 	Until    time.Time `json:"until"`
-	Then     string    `json:"then"` // what happens at that time if nobody answers
+	Then     string    `json:"then"`           // what happens at that time if nobody answers
+	Anew     bool      `json:"anew,omitempty"` // it is asked again then, so Until is no limit
+	Next     *Ahead    `json:"next,omitempty"` // what happens before; nil for nothing that people notice
+}
+
+// Ahead is what happens next while nobody answers.
+type Ahead struct {
+	At   time.Time `json:"at"`
+	What string    `json:"what"` // such as "officers are reminded"
 }
 
 // Answerers are the person IDs who can give an answer, sorted, by answer.

@@ -37,6 +37,7 @@ type Ask struct {
 	Why     string
 	Until   time.Time
 	Then    string            // what happens at that time
+	Anew    bool              // it is asked again then, so that Until is no limit for people
 	Answers map[string]string // answer → "operate" or "decide": who may give it
 	Tell    string            // mail template for those who may answer, sent when the question opens; "" for none
 	Values  Carried           // what the answers carry besides a reason
@@ -54,12 +55,14 @@ type Alarm struct {
 	Do func(workflow.Context)
 	// Late: it rings even if its time comes while another one is being seen to; otherwise it is left out then.
 	Late bool
+	// Says is what it does, as people are told beforehand; "" for nothing that they notice.
+	Says string
 }
 
 // Asked opens the question and waits. The decision is nil when the time is over, or when it was woken; its By is the person's ID.
 func (r *Run) Asked(ctx workflow.Context, state State, a Ask) (*Decision, error) {
 	q := &question{
-		kind: a.Kind, gate: a.Name, judges: r.approvers(), why: a.Why, until: a.Until, then: a.Then, check: a.Check, values: a.Values, wake: a.Wake, terms: map[string]authority{},
+		kind: a.Kind, gate: a.Name, judges: r.approvers(), why: a.Why, until: a.Until, then: a.Then, anew: a.Anew, check: a.Check, values: a.Values, wake: a.Wake, terms: map[string]authority{},
 	}
 	list := ""
 	for _, name := range Answers() {
@@ -84,7 +87,7 @@ func (r *Run) Asked(ctx workflow.Context, state State, a Ask) (*Decision, error)
 	}
 	var alarms []alarm
 	for _, one := range a.Alarms {
-		alarms = append(alarms, alarm{one.At, one.Do, one.Late})
+		alarms = append(alarms, alarm{one.At, one.Do, one.Late, one.Says})
 	}
 	answer, err := r.ask(ctx, q, alarms...)
 	if err != nil || answer == nil {
