@@ -127,7 +127,7 @@ func (a *Readiness) age(seen *ReadinessSeen, s *system.System, newest Backup) {
 		return
 	}
 	seen.find(code, "", map[string]string{
-		"region": s.AWS.DRRegion, "copy": newest.ID, "taken": inJapan(newest.TakenAt), "until": inJapan(seen.FreshUntil), "rpo": s.Disaster.RPO.String(),
+		"region": s.AWS.DRRegion, "copy": newest.ID, "taken": inJapan(newest.TakenAt), "until": inJapan(seen.FreshUntil), "rpo": s.Disaster.RPO.Words(),
 	})
 }
 
@@ -144,7 +144,7 @@ func (a *Readiness) lag(ctx context.Context, seen *ReadinessSeen, s *system.Syst
 	}
 	seen.note("%s", data.Words)
 	if lag := a.now().Sub(data.DataAt); lag > s.Disaster.RPO.D() {
-		seen.find("global-lagging", about, map[string]string{"lag": lag.Round(time.Second).String(), "rpo": s.Disaster.RPO.String()})
+		seen.find("global-lagging", about, map[string]string{"lag": system.Duration(lag).Words(), "rpo": s.Disaster.RPO.Words()})
 	}
 	return nil
 }

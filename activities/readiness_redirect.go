@@ -43,8 +43,8 @@ func (a *Readiness) CheckReadinessRedirect(ctx context.Context, in ReadinessChec
 		if elsewhere && !in.InUse {
 			seen.find("record-elsewhere", name, map[string]string{"region": s.AWS.DRRegion})
 		}
-		if budget := s.Disaster.Budgets.Outside.D(); ttl > budget {
-			seen.find("record-ttl", name, map[string]string{"ttl": ttl.String(), "budget": budget.String()})
+		if budget := s.Disaster.Budgets.Outside; ttl > budget.D() {
+			seen.find("record-ttl", name, map[string]string{"ttl": system.Duration(ttl).Words(), "budget": budget.Words()})
 		}
 		seen.note("%s: TTL %s", name, ttl)
 	}

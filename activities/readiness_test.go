@@ -237,7 +237,7 @@ func TestPeopleAreToldOnceAndWhatTheyWereToldIsRemembered(t *testing.T) {
 	require.Contains(t, less.Gone, "DR パイプライン x がありません")
 	well := ask(at.Add(time.Hour))
 	require.Equal(t, readiness.Well, well.Tell)
-	require.Equal(t, 2, strings.Count(well.Gone, "対応："))
+	require.Equal(t, 2, strings.Count(well.Gone, "・【"))
 
 	for range 2 {
 		must(b, b.set.Readiness.KeepReadiness, ReadinessTold{System: b.system.ID, Kind: readiness.Well, Findings: well.Findings, At: at.Add(2 * time.Hour)})

@@ -50,7 +50,7 @@ func (a *Readiness) CompareReadiness(ctx context.Context, in ReadinessFound) (Re
 	if err != nil {
 		return ReadinessVerdict{}, fail(InvalidInput, "%v", err)
 	}
-	gone, err := readiness.List(readiness.Gone(last, words))
+	gone, err := readiness.GoneList(readiness.Gone(last, words))
 	if err != nil {
 		return ReadinessVerdict{}, fail(InvalidInput, "%v", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"tejun/internal/sandbox"
 	"tejun/internal/system"
 	"tejun/workflows"
+	"tejun/workflows/runbook"
 )
 
 // readyWorld is a world in which a disaster could be met.
@@ -128,4 +129,23 @@ func TestReadinessLeavesEvidence(t *testing.T) {
 		}
 	}
 	require.True(t, found)
+}
+
+// While a drill has the DR environment up and the rehearsal's name redirected, the check sees whose work that is and warns nobody. After
+// the drill everything rests again.
+func TestReadinessDoesNotJudgeWhatADrillMoves(t *testing.T) {
+	t.Parallel()
+	w := disasterWorld(t)
+	drill := w.drill()
+	waits := drill.asks("approval", "return")
+	during := w.readiness()
+	require.True(t, during.Ready, "%v", during.Findings)
+	require.Equal(t, drill.id, during.HeldBy)
+
+	drill.answer(waits, runbook.Approve, "suzuki")
+	drill.recovered()
+	after := w.readiness()
+	require.True(t, after.Ready, "%v", after.Findings)
+	require.Empty(t, after.HeldBy)
+	require.Empty(t, after.Told)
 }

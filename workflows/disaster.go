@@ -231,7 +231,7 @@ func (d *disaster) facts() []runbook.Fact {
 // resources names what no other run may touch meanwhile. In an ungraceful disaster production's are not asked for: whoever
 // holds them cannot go on either, and must not keep this run from beginning.
 func (d *disaster) resources() []string {
-	names := []string{"disaster:" + d.on.SystemID, "route53:" + d.on.RecordName, "codepipeline:" + d.on.DRRegion + "/" + d.on.Pipeline}
+	names := []string{system.DisasterHold(d.on.SystemID), "route53:" + d.on.RecordName, "codepipeline:" + d.on.DRRegion + "/" + d.on.Pipeline}
 	for _, v := range d.on.Services {
 		names = append(names, "ecs:"+d.on.DRRegion+"/"+d.on.ECSCluster+"/"+v.Service)
 	}

@@ -46,7 +46,8 @@ var findingsFile []byte
 //go:embed list.tmpl
 var listFile string
 
-var listTemplate = template.Must(template.New("list").Parse(listFile))
+// listTemplates are "list", what stands in the way and what to do, and "gone", what no longer does.
+var listTemplates = template.Must(template.New("").Parse(listFile))
 
 // kind is an entry of findings.yaml.
 type kind struct {
@@ -133,10 +134,15 @@ func fill(text string, data map[string]string) (string, error) {
 	return strings.Join(strings.Fields(b.String()), " "), err // an error of AWS may have several lines
 }
 
-// List writes findings for a mail to officers.
-func List(findings []Worded) (string, error) {
+// List writes findings, each with what to do, for a mail to officers.
+func List(findings []Worded) (string, error) { return write("list", findings) }
+
+// GoneList writes what no longer stands in the way.
+func GoneList(findings []Worded) (string, error) { return write("gone", findings) }
+
+func write(name string, findings []Worded) (string, error) {
 	var b strings.Builder
-	err := listTemplate.Execute(&b, findings)
+	err := listTemplates.ExecuteTemplate(&b, name, findings)
 	return strings.TrimSpace(b.String()), err
 }
 

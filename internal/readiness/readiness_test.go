@@ -45,6 +45,10 @@ func TestEveryFindingSaysWhatAndWhatToDoInBothLanguages(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 2, strings.Count(list, "［新規］"), list)
 	require.Equal(t, 2, strings.Count(list, "対応："), list)
+	gone, err := GoneList(words[:2])
+	require.NoError(t, err)
+	require.Equal(t, 2, strings.Count(gone, "・【"), gone)
+	require.NotContains(t, gone, "対応：")
 }
 
 func TestBothLanguagesSayTheSame(t *testing.T) {

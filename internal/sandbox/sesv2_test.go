@@ -224,3 +224,24 @@ func TestMailWithFilesThatSESRefusesIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, mails)
 }
+
+func TestAnAddressIsSuppressedUntilItIsTakenOffTheList(t *testing.T) {
+	_, cfg := seeded(t)
+	client, address := sesv2.NewFromConfig(cfg), aws.String("Sato@example.go.jp")
+	var none *types.NotFoundException
+	_, err := client.GetSuppressedDestination(t.Context(), &sesv2.GetSuppressedDestinationInput{EmailAddress: address})
+	require.ErrorAs(t, err, &none)
+	_, err = client.DeleteSuppressedDestination(t.Context(), &sesv2.DeleteSuppressedDestinationInput{EmailAddress: address})
+	require.ErrorAs(t, err, &none)
+
+	_, err = client.PutSuppressedDestination(t.Context(), &sesv2.PutSuppressedDestinationInput{EmailAddress: address, Reason: types.SuppressionListReasonBounce})
+	require.NoError(t, err)
+	out, err := client.GetSuppressedDestination(t.Context(), &sesv2.GetSuppressedDestinationInput{EmailAddress: aws.String("sato@example.go.jp")})
+	require.NoError(t, err)
+	assert.Equal(t, types.SuppressionListReasonBounce, out.SuppressedDestination.Reason)
+	assert.NotNil(t, out.SuppressedDestination.LastUpdateTime)
+	_, err = client.DeleteSuppressedDestination(t.Context(), &sesv2.DeleteSuppressedDestinationInput{EmailAddress: address})
+	require.NoError(t, err)
+	_, err = client.GetSuppressedDestination(t.Context(), &sesv2.GetSuppressedDestinationInput{EmailAddress: address})
+	require.ErrorAs(t, err, &none)
+}

@@ -14,6 +14,9 @@ func (d Duration) D() time.Duration { return time.Duration(d) }
 // String writes the span as time.Duration does.
 func (d Duration) String() string { return time.Duration(d).String() }
 
+// Words writes the span without its empty parts: 25h, 1h10m, 45s.
+func (d Duration) Words() string { return words(d.D()) }
+
 // MarshalText writes the span as time.Duration does.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
