@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 
 	"tejun/internal/records"
 	"tejun/internal/sandbox"
@@ -238,4 +239,33 @@ func TestADrillThatIsResetKeepsItsWayBack(t *testing.T) {
 	r.done()
 	require.Equal(t, slices.Concat(cameUp, wentDown, []string{"PutObject", "PutObject"}), operationsOf(w.made()))
 	w.asBeforeTheDrill()
+}
+
+// No schedule moves production, whatever its input says.
+func TestAScheduleStartsNoRealRecovery(t *testing.T) {
+	t.Parallel()
+	w := disasterWorld(t)
+	id := "drill-" + w.queue
+	handle, err := w.client.ScheduleClient().Create(t.Context(), client.ScheduleOptions{
+		ID: id, Paused: true,
+		Action: &client.ScheduleWorkflowAction{ID: id, TaskQueue: w.queue, Workflow: "DisasterRecovery", Args: []any{disasterInput("real", "graceful")}},
+	})
+	require.NoError(t, err)
+	require.NoError(t, handle.Trigger(t.Context(), client.ScheduleTriggerOptions{}))
+	var started []client.ScheduleActionResult
+	eventually(t, "the run of the schedule", func() error {
+		d, err := handle.Describe(t.Context())
+		if err == nil && len(d.Info.RecentActions) == 0 {
+			err = errNotYet
+		}
+		if err == nil {
+			started = d.Info.RecentActions
+		}
+		return err
+	})
+	r := &run{world: w, id: started[0].StartWorkflowResult.WorkflowID}
+	r.ends(runbook.ErrRefused)
+	require.ErrorContains(t, r.failure(), "a schedule has started it with mode real")
+	require.Empty(t, w.made())
+	require.NoError(t, handle.Delete(t.Context()))
 }

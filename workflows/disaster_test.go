@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
 
 	"tejun/activities"
 	"tejun/internal/drillreport"
@@ -201,15 +202,16 @@ func TestASuccessorDeclaresWhenTheirTurnHasCome(t *testing.T) {
 
 // A schedule says so by itself: the request cannot hide it.
 func TestARunOfAScheduleIsKnownAsOne(t *testing.T) {
-	for name, attributes := range map[string]map[string]any{"a schedule": {"TemporalScheduledById": "yearly-drill"}, "a person": nil} {
+	for name, scheduled := range map[string]bool{"a schedule": true, "a person": false} {
 		t.Run(name, func(t *testing.T) {
 			r := newRegions(t)
-			if attributes != nil {
-				require.NoError(t, r.env.SetSearchAttributesOnStart(attributes))
+			if scheduled {
+				by := temporal.NewSearchAttributeKeyKeyword("TemporalScheduledById").ValueSet("yearly-drill")
+				require.NoError(t, r.env.SetTypedSearchAttributesOnStart(temporal.NewSearchAttributes(by)))
 			}
 			r.answers(through())
 			require.NoError(t, r.recover(drillInput("graceful")))
-			require.Equal(t, attributes != nil, r.asked.Scheduled)
+			require.Equal(t, scheduled, r.asked.Scheduled)
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package runbook
 
 import (
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 )
 
@@ -16,10 +17,10 @@ func (r *Run) Last(ctx workflow.Context, s StepSpec) error {
 func (r *Run) StaysAs(what string) { r.lasts = []string{what} }
 
 // scheduledBy is the search attribute by which Temporal marks the runs of a schedule.
-const scheduledBy = "TemporalScheduledById"
+var scheduledBy = temporal.NewSearchAttributeKeyKeyword("TemporalScheduledById")
 
 // Scheduled tells whether a schedule has started the run.
 func Scheduled(ctx workflow.Context) bool {
-	_, by := workflow.GetInfo(ctx).SearchAttributes.GetIndexedFields()[scheduledBy] //nolint:staticcheck // typed attributes leave out those of the server
+	_, by := workflow.GetTypedSearchAttributes(ctx).GetKeyword(scheduledBy)
 	return by
 }
