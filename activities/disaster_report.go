@@ -55,7 +55,7 @@ func (a *Reports) PutS3DisasterReport(ctx context.Context, in DisasterReport) (k
 		write     func(drillreport.Report, drillreport.Names) ([]byte, error)
 	}{{&kept.HTML, ".html", htmlType, drillreport.HTML}, {&kept.XLSX, ".xlsx", sheetType, drillreport.XLSX}} {
 		*f.kept, err = a.keep(ctx, reportFile{
-			operation: in.Operation, bucket: at.Bucket, key: stem + f.ending, content: content, mediaType: f.mediaType,
+			operation: in.Operation, region: s.AWS.DRRegion, bucket: at.Bucket, key: stem + f.ending, content: content, mediaType: f.mediaType,
 			write: func() ([]byte, error) { return f.write(in.Report, names) },
 		})
 		if err != nil {

@@ -27,12 +27,12 @@ func (a *SES) attachments(ctx context.Context, list []records.Document) ([]types
 	}
 	var all []types.Attachment
 	for _, d := range list {
-		bucket, key, kept := keptReport(s, d.Location)
-		kind := reportTypes[path.Ext(key)]
+		file, kept := keptReport(s, d.Location)
+		kind := reportTypes[path.Ext(file.key)]
 		if !kept || kind == "" {
 			return nil, fail(InvalidInput, "%q is not attached to mail: it is no report (.docx, .html, .xlsx) in a place that system.yaml gives to reports", d.Location)
 		}
-		there, etag, err := a.reports.read(ctx, reportFile{bucket: bucket, key: key})
+		there, etag, err := a.reports.read(ctx, file)
 		switch {
 		case err != nil:
 			return nil, err
@@ -42,20 +42,21 @@ func (a *SES) attachments(ctx context.Context, list []records.Document) ([]types
 			return nil, fail(Drifted, "%s is not as it was stored, so it is not sent: compare it with the evidence, then send the right one by hand", d.Location)
 		}
 		all = append(all, types.Attachment{
-			FileName: aws.String(path.Base(key)), ContentType: aws.String(kind), RawContent: there.body,
+			FileName: aws.String(path.Base(file.key)), ContentType: aws.String(kind), RawContent: there.body,
 			ContentDisposition: types.AttachmentContentDispositionAttachment, ContentTransferEncoding: types.AttachmentContentTransferEncodingBase64,
 		})
 	}
 	return all, nil
 }
 
-// keptReport tells whether a location lies where the description keeps reports.
-func keptReport(s *system.System, location string) (bucket, key string, kept bool) {
-	bucket, key, _ = strings.Cut(strings.TrimPrefix(location, "s3://"), "/")
-	for _, place := range []system.DisasterReports{s.Disaster.Reports, {Bucket: s.Incidents.Bucket, Prefix: s.Incidents.Prefix}} {
-		if place.Bucket != "" && location == "s3://"+bucket+"/"+key && bucket == place.Bucket && strings.HasPrefix(key, place.Prefix) && path.Clean(key) == key {
-			return bucket, key, true
+// keptReport is the file of a location, and whether that lies where the description keeps reports.
+func keptReport(s *system.System, location string) (file reportFile, kept bool) {
+	bucket, key, _ := strings.Cut(strings.TrimPrefix(location, "s3://"), "/")
+	for region, place := range map[string]system.DisasterReports{s.AWS.DRRegion: s.Disaster.Reports, "": {Bucket: s.Incidents.Bucket, Prefix: s.Incidents.Prefix}} {
+		file = reportFile{region: region, bucket: bucket, key: key}
+		if place.Bucket != "" && location == file.place() && bucket == place.Bucket && strings.HasPrefix(key, place.Prefix) && path.Clean(key) == key {
+			return file, true
 		}
 	}
-	return bucket, key, false
+	return file, false
 }

@@ -55,7 +55,7 @@ func (a *Readiness) CheckReadinessReports(ctx context.Context, _ ReadinessCheck)
 		return seen, err
 	}
 	bucket := s.Disaster.Reports.Bucket
-	_, err = a.objects.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &bucket})
+	_, err = a.objects.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &bucket}, bucketRegion(s.AWS.DRRegion))
 	if err = Classify(err, "look at the bucket "+bucket); isType(err, NotFound) {
 		seen.find("bucket-missing", bucket, nil)
 		return seen, nil

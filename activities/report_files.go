@@ -40,12 +40,22 @@ const (
 // reportFile is a file of a report.
 type reportFile struct {
 	operation, bucket, key string
+	region                 string // of the bucket; "" for the system's own
 	content                string // hash of what the file is made of: the same may be written in other bytes
 	mediaType              string
 	write                  func() ([]byte, error)
 }
 
 func (f reportFile) place() string { return "s3://" + f.bucket + "/" + f.key }
+
+// bucketRegion lets a call go to another region than the client's own; "" for that one.
+func bucketRegion(region string) func(*s3.Options) {
+	return func(o *s3.Options) {
+		if region != "" {
+			o.Region = region
+		}
+	}
+}
 
 // keep puts a file where it belongs and reads it back. One of the same content that this run has put there before is taken as it
 // is; something that somebody else has put there stays.
@@ -78,7 +88,7 @@ func (a *Reports) keep(ctx context.Context, f reportFile) (records.Document, err
 	} else {
 		put.IfNoneMatch = aws.String("*")
 	}
-	if _, err := a.client.PutObject(ctx, put); err != nil {
+	if _, err := a.client.PutObject(ctx, put, bucketRegion(f.region)); err != nil {
 		return records.Document{}, Classify(err, "write "+f.place())
 	}
 	back, _, err := a.read(ctx, f)
@@ -105,7 +115,7 @@ func (r storedReport) document(place string) records.Document {
 // read returns "" for the ETag of an object that is not there.
 func (a *Reports) read(ctx context.Context, f reportFile) (storedReport, string, error) {
 	doing := "read " + f.place()
-	out, err := a.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &f.bucket, Key: &f.key})
+	out, err := a.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &f.bucket, Key: &f.key}, bucketRegion(f.region))
 	if err != nil {
 		// Without permission to list the bucket a missing object is answered with 403, which stays an error.
 		if code := errorCode(err); code == "NoSuchKey" || code == "NotFound" {

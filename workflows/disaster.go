@@ -223,7 +223,7 @@ func (d *disaster) facts() []runbook.Fact {
 		{Name: "切替方法 · Manner", Value: manner},
 		{Name: "依頼番号 · Ticket", Value: orDash(d.in.Ticket)},
 		{Name: "切替先 · From and to", Value: d.on.Region + " → " + d.on.DRRegion + ", " + d.on.RecordName},
-		{Name: "目標 · Targets", Value: fmt.Sprintf("RTO %s, RPO %s", d.on.RTO, d.on.RPO)},
+		{Name: "目標 · Targets", Value: fmt.Sprintf("RTO %s, RPO %s", drillreport.InWords(d.on.RTO), drillreport.InWords(d.on.RPO))},
 		{Name: "依頼者・作業者 · Requester and operator", Value: d.on.Requester + ", " + d.on.Operator},
 	}
 }

@@ -76,7 +76,7 @@ func (d *disaster) tellReport(ctx workflow.Context, kept activities.DisasterRepo
 	d.Tell(ctx, "disaster-report", "disaster-report", d.on.MailList, map[string]string{
 		"detail":   d.measured(),
 		"services": fmt.Sprintf("%s (SHA-256 %s)\n%s (SHA-256 %s)", kept.HTML.Location, kept.HTML.SHA256, kept.XLSX.Location, kept.XLSX.SHA256),
-	})
+	}, kept.HTML, kept.XLSX)
 }
 
 // compose makes the report of what the run knows, and the figures of the result from it: both must say the same.
@@ -122,14 +122,14 @@ func (d *disaster) figures(ctx workflow.Context) drillreport.Report {
 func (d *disaster) measured() string {
 	var lines []string
 	if at, to := d.result.DeclaredAt, d.result.RestoredAt; at != nil && to != nil {
-		lines = append(lines, fmt.Sprintf("・RTO：%s（目標 %s）", wholeSeconds(*to, *at), d.on.RTO))
+		lines = append(lines, fmt.Sprintf("・RTO：%s（目標 %s）", drillreport.InWords(wholeSeconds(*to, *at)), drillreport.InWords(d.on.RTO)))
 	}
 	if at, data := d.result.DeclaredAt, d.result.DataAt; at != nil && data != nil {
 		from := *at
 		if !d.on.DisasterAt.IsZero() {
 			from = d.on.DisasterAt
 		}
-		lines = append(lines, fmt.Sprintf("・RPO：%s（目標 %s）", max(wholeSeconds(from, *data), 0), d.on.RPO))
+		lines = append(lines, fmt.Sprintf("・RPO：%s（目標 %s）", drillreport.InWords(max(wholeSeconds(from, *data), 0)), drillreport.InWords(d.on.RPO)))
 	}
 	if len(lines) == 0 {
 		return "―"

@@ -64,7 +64,7 @@ func (d *disaster) within(ctx workflow.Context, name, title string, do func(work
 		Name: name, Title: title, Of: d.on.Budget(name),
 		Warn: func(ctx workflow.Context, b runbook.BudgetLine) {
 			d.Tell(ctx, "at-risk-"+name, "disaster-at-risk", d.on.MailList, map[string]string{
-				"step": title, "until": runbook.JapaneseTime(b.Due()), "detail": b.Of.String(),
+				"step": title, "until": runbook.JapaneseTime(b.Due()), "detail": drillreport.InWords(b.Of),
 			})
 		},
 	}, do)

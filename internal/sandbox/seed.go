@@ -42,7 +42,7 @@ func (s *Sandbox) Seed(ctx context.Context, sys *system.System) error {
 }
 
 func seedBuckets(c *call, sys *system.System) error {
-	for _, name := range append([]string{sys.Maintenance.Bucket, sys.Repairs.Bucket, sys.Loads.Bucket, sys.Incidents.Bucket, sys.Disaster.Reports.Bucket}, sys.Loads.Buckets...) {
+	for _, name := range append([]string{sys.Maintenance.Bucket, sys.Repairs.Bucket, sys.Loads.Bucket, sys.Incidents.Bucket}, sys.Loads.Buckets...) {
 		if name == "" {
 			continue
 		}

@@ -42,10 +42,10 @@ func seedDisaster(c *call, sys *system.System) error {
 	return c.in(sys.AWS.DRRegion, func(c *call) error { return seedPilotLight(c, sys) })
 }
 
-// seedDisasterBucket makes the bucket of the reports, in the system's own region.
+// seedDisasterBucket makes the bucket of the reports, where they survive the loss of the system's own region.
 func seedDisasterBucket(c *call, sys *system.System) error {
 	name := sys.Disaster.Reports.Bucket
-	return c.put(bucketKind+"/"+name, bucket{Name: name, Region: sys.AWS.Region})
+	return c.put(bucketKind+"/"+name, bucket{Name: name, Region: sys.AWS.DRRegion})
 }
 
 // markProduction puts the tag on what no drill may touch.

@@ -45,7 +45,7 @@ type Disaster struct {
 	Readiness     DisasterReadiness  `yaml:"readiness"` // may be left out
 }
 
-// DisasterReports says where the reports are kept.
+// DisasterReports says where the reports are kept. The bucket lies in aws.drRegion: a report of the loss of a region must not need it.
 type DisasterReports struct {
 	Bucket string `yaml:"bucket"`
 	Prefix string `yaml:"prefix"` // of the keys, such as "reports/"

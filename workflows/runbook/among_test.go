@@ -24,9 +24,9 @@ func (b *bench) passesInOrder(ctx workflow.Context, r *Run) error {
 func TestAGateIsPassedInTheOrderOfItsPeople(t *testing.T) {
 	b := newBench(t)
 	b.at(9*minute, Approve, by("sato"))
-	b.after(9*minute+1, func() { b.requireRefused("sato may approve from 2027-01-18 10:10:00 JST on") })
+	b.after(9*minute+minute/2, func() { b.requireRefused("sato may approve from 2027-01-18 10:10:00 JST on") })
 	b.at(15*minute, Approve, by("suzuki"))
-	b.after(15*minute+1, func() { b.requireRefused("suzuki may approve from 2027-01-18 10:20:00 JST on") })
+	b.after(15*minute+minute/2, func() { b.requireRefused("suzuki may approve from 2027-01-18 10:20:00 JST on") })
 	b.after(16*minute, func() { require.Contains(t, b.run.status.WaitingFor.By[Approve], "sato") })
 	b.at(21*minute, Approve, by("suzuki"))
 	require.NoError(t, b.toy(b.passesInOrder))
@@ -37,11 +37,11 @@ func TestAGateIsPassedInTheOrderOfItsPeople(t *testing.T) {
 func TestSomebodyWhoIsNotOnTheListDecidesNothing(t *testing.T) {
 	b := newBench(t)
 	b.at(hour, Approve, by("yamada"))
-	b.after(hour+1, func() {
+	b.after(hour+minute/2, func() {
 		b.requireRefused("yamada is not among those who decide this: ito, sato from 10:10:00 JST, suzuki from 10:20:00 JST")
 	})
 	b.at(hour+minute, Reject, by("yamada"))
-	b.after(hour+minute+1, func() { b.requireRefused("yamada is not among those who decide this") })
+	b.after(hour+minute+minute/2, func() { b.requireRefused("yamada is not among those who decide this") })
 	b.at(2*hour, Reject, by("suzuki"))
 	requireEnd(t, b.toy(b.passesInOrder), ErrRejected, "suzuki rejected")
 }

@@ -87,7 +87,7 @@ func TestAHeldStepThatInsistsIsNotRolledBackBySilence(t *testing.T) {
 func TestAHeldStepWithoutAWayBackTakesNoRollback(t *testing.T) {
 	b := newBench(t)
 	b.at(hour, Rollback, by("kato"))
-	b.after(hour+1, func() { b.requireRefused(`waiting for retry, not for "rollback"`) })
+	b.after(hour+minute/2, func() { b.requireRefused(`waiting for retry, not for "rollback"`) })
 	b.at(2*hour, Retry, by("kato"))
 	tries := 0
 	err := b.toy(func(ctx workflow.Context, r *Run) error {
