@@ -108,7 +108,7 @@ func (d *disaster) watch(ctx workflow.Context) error {
 	}
 	if !d.real() {
 		return d.stage(ctx, watchName, drillreport.PartRecovery, func(ctx workflow.Context) error {
-			return d.Watch(ctx, runbook.WatchSpec{Name: watchName, Title: watchTitle, For: d.on.WatchFor, Every: d.on.WatchEvery, Look: look})
+			return d.Watch(ctx, runbook.WatchSpec{Name: watchName, Title: watchTitle, For: d.on.WatchFor, Every: d.on.WatchEvery, Then: "an officer is asked whether the users go back", Look: look})
 		})
 	}
 	return d.stepOnly(ctx, runbook.StepSpec{

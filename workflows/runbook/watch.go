@@ -18,6 +18,7 @@ type WatchSpec struct {
 	Title string // Japanese and English, for the checklist
 	For   time.Duration
 	Every time.Duration
+	Then  string // what happens when the time is over and all was well; "" for: what was changed stays
 	// Look says whether all is well, and in words what it saw.
 	Look func(workflow.Context) (good bool, says string, err error)
 }
@@ -35,12 +36,15 @@ func (r *Run) Watch(ctx workflow.Context, w WatchSpec) error {
 	if err != nil {
 		return endOr(ctx, err, ErrRefused)
 	}
+	if w.Then == "" {
+		w.Then = "what was changed stays"
+	}
 	step := StepSpec{Name: w.Name, Title: w.Title}
 	line := r.line(step)
 	line.State, line.StartedAt, line.Attempts = StepRunning, moment(ctx), 1
 	r.Record(ctx, "watch-began", w.Name, map[string]any{"until": until.UTC()})
 	says, err := r.watch(WithSummary(ctx, w.Title), w, until, &question{
-		kind: "watch", gate: w.Name, why: w.Title, until: until, then: "what was changed stays", judges: r.approvers(),
+		kind: "watch", gate: w.Name, why: w.Title, until: until, then: w.Then, judges: r.approvers(),
 		terms: map[string]authority{Rollback: who(terms)},
 	})
 	line = r.line(step)
