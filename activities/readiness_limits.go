@@ -56,7 +56,8 @@ func (a *Readiness) CheckReadinessReports(ctx context.Context, _ ReadinessCheck)
 	}
 	bucket := s.Disaster.Reports.Bucket
 	_, err = a.objects.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &bucket}, bucketRegion(s.AWS.DRRegion))
-	if err = Classify(err, "look at the bucket "+bucket); isType(err, NotFound) {
+	elsewhere := slices.Contains([]string{"PermanentRedirect", "MovedPermanently"}, errorCode(err))
+	if err = Classify(err, "look at the bucket "+bucket); isType(err, NotFound) || elsewhere {
 		seen.find("bucket-missing", bucket, nil)
 		return seen, nil
 	}
