@@ -99,6 +99,7 @@ type disaster struct {
 	deployed    activities.DisasterDeployed
 	redirected  activities.Redirected
 	redirecting bool // users may have been sent to the DR region
+	looks       bool // after a redirect that failed, whether they were
 	returning   bool // an officer has decided that they go back
 	result      DisasterRecoveryResult
 }

@@ -231,6 +231,59 @@ func TestARealRecoveryIsGivenUpByAPersonAlone(t *testing.T) {
 	})
 }
 
+// A redirect that certainly changed nothing has sent nobody away, so a person may still give the run up. In doubt nobody may.
+func TestARedirectThatFailedIsGivenUpOnlyWhenNobodyWasSentAway(t *testing.T) {
+	refused := func(int) error { return runbook.End(activities.Denied, "no permission") }
+	recovery := func(t *testing.T, change func(*regions)) (*regions, error) {
+		r := newRegions(t)
+		r.via = system.ViaGlobalCluster
+		r.fail["ApplyRoute53Redirect"] = refused
+		change(r)
+		r.answers(through("held redirect", "rollback", "kato"))
+		return r, r.recover(realInput("graceful"))
+	}
+	t.Run("refused", func(t *testing.T) {
+		r, err := recovery(t, func(*regions) {})
+		require.True(t, runbook.IsEnd(err, runbook.ErrRolledBack), "%v", err)
+		require.Equal(t, ordinary(), r.at, "the primary region serves its users, so it must write again")
+		require.Equal(t, records.DisasterUndone, r.row().Outcome)
+	})
+	t.Run("cancelled while it was refused", func(t *testing.T) {
+		r, err := recovery(t, func(r *regions) {
+			r.fail["ApplyRoute53Redirect"] = func(n int) error {
+				if n == 1 {
+					r.env.SignalWorkflow("cancel", by("tanaka"))
+				}
+				return notYet("it takes its time")
+			}
+		})
+		require.Error(t, err)
+		require.Equal(t, ordinary(), r.at)
+	})
+	for name, change := range map[string]func(*regions){
+		"the record was changed and the answer lost": func(r *regions) {
+			r.fail["ApplyRoute53Redirect"] = func(n int) error { r.at.Record = dr; return refused(n) }
+		},
+		"nobody can look": func(r *regions) {
+			r.after, r.then = "SmokeDisasterSite", func() { r.fail["PlanRoute53Redirect"] = refused }
+		},
+		"it was submitted and did not settle": func(r *regions) {
+			delete(r.fail, "ApplyRoute53Redirect")
+			r.fail["AwaitRoute53Change"] = refused
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := recovery(t, change)
+			require.Error(t, err)
+			require.ErrorContains(t, err, "Nothing goes back by itself")
+			require.True(t, r.fenced())
+			require.NotContains(t, r.made(), "RevertRoute53Redirect")
+			answers := r.status().Approvals
+			require.Contains(t, answers[len(answers)-1].Refusal, "waiting for retry")
+		})
+	}
+}
+
 func TestAGracefulRecoveryOfARegionThatDoesNotAnswerIsRefused(t *testing.T) {
 	r := newRegions(t)
 	r.lost = true

@@ -25,7 +25,10 @@ func (d *disaster) redirect(ctx workflow.Context) error {
 		}
 	}
 	step := d.firm(d.redirectStep())
-	d.redirecting = true
+	d.looks = d.real() && workflow.GetVersion(ctx, "redirect-looked-at", workflow.DefaultVersion, 1) != workflow.DefaultVersion
+	if !d.looks { // then it counted from the first try on, and rollback was taken all the same
+		d.redirecting, step.Onward = true, nil
+	}
 	err := d.within(ctx, step.Name, step.Title, func(ctx workflow.Context) error {
 		return d.stage(ctx, step.Name, drillreport.PartRecovery, func(ctx workflow.Context) error { return d.Step(ctx, step) })
 	})
@@ -48,16 +51,32 @@ func (d *disaster) redirectChange() activities.RedirectChange {
 func (d *disaster) redirectStep() runbook.StepSpec {
 	return runbook.StepSpec{
 		Name: "redirect", Title: "接続先の切替 · Redirect " + d.on.RecordName + " to the DR region",
-		Do: func(ctx workflow.Context) (err error) {
-			d.redirected, err = runbook.Call(ctx, runbook.Change, route53.ApplyRoute53Redirect, d.redirectChange())
+		Do: func(ctx workflow.Context) error {
+			d.redirecting = true
+			done, err := runbook.Call(ctx, runbook.Change, route53.ApplyRoute53Redirect, d.redirectChange())
 			if err != nil {
+				d.redirecting = d.redirected.ChangeID != "" || !d.unchanged(ctx)
 				return err
 			}
+			d.redirected = done
 			_, err = runbook.Call(ctx, runbook.Settle, route53.AwaitRoute53Change, activities.DNSChange{ChangeID: d.redirected.ChangeID})
 			return err
 		},
 		Undo: d.redirectBack, UndoTitle: "接続先の切り戻し · Redirect " + d.on.RecordName + " to the primary region again",
 	}
+}
+
+// unchanged looks, after a redirect that failed, whether the records are certainly those of the plan still: then no user was sent away,
+// and a person may give the run up. It looks even when the run was cancelled, since what goes back depends on it.
+func (d *disaster) unchanged(ctx workflow.Context) bool {
+	if !d.looks {
+		return false
+	}
+	ctx, stop := workflow.NewDisconnectedContext(ctx)
+	defer stop()
+	planned := d.changes.redirect
+	seen, err := runbook.Call(runbook.WithSummary(ctx, "was anybody redirected?"), runbook.Read, route53.PlanRoute53Redirect, activities.Redirect{Name: d.on.RecordName})
+	return err == nil && seen.BeforeHash == planned.BeforeHash && seen.BeforeHash != planned.AfterHash
 }
 
 // ttl waits until no resolver has the old answer any more.

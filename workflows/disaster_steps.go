@@ -47,7 +47,7 @@ func (d *disaster) firm(s runbook.StepSpec) runbook.StepSpec {
 	}
 	do := s.Do
 	s.InsistUntil = d.on.HoldUntil
-	s.Onward = d.redirecting
+	s.Onward = func() bool { return d.redirecting }
 	s.Do = func(ctx workflow.Context) error {
 		err := do(ctx)
 		if runbook.IsEnd(err, activities.Unfit) {

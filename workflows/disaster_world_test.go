@@ -213,7 +213,7 @@ func (r *regions) software() {
 
 func (r *regions) names() {
 	stub(r.world, "PlanRoute53Redirect", func(in activities.Redirect) (plan.Change, error) {
-		return planned("route53:"+in.Name, home, dr)
+		return planned("route53:"+in.Name, r.at.Record, dr)
 	})
 	act(r, "ApplyRoute53Redirect", func(in activities.RedirectChange) (activities.Redirected, error) {
 		r.at.Record = dr
