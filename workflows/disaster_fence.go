@@ -186,13 +186,17 @@ func (d *disaster) startPrimary(ctx workflow.Context, wanted func(name string) b
 	})
 }
 
-// askAgain is how often people are told that a doubt is still open.
-const askAgain = 10 * time.Minute
+// How often people are told that a doubt is still open: at first often, then, as mail does not seem to help, less often.
+const (
+	askAgain  = 10 * time.Minute
+	oftenFor  = 6 // reminders
+	askSeldom = time.Hour
+)
 
 // certain goes on only when the primary region is sure to write no more, or when an officer has decided to go on in spite of doubts:
 // two regions that both write leave data that nobody can join again.
 func (d *disaster) certain(ctx workflow.Context) error {
-	for ask := 1; ; ask++ {
+	for {
 		seen, err := runbook.Call(runbook.WithSummary(ctx, "can the primary region still write?"), runbook.Read, disasterFence.CheckDisasterFence, activities.FenceCheck{})
 		if err != nil {
 			if runbook.WasCancelled(ctx, err) {
@@ -204,7 +208,7 @@ func (d *disaster) certain(ctx workflow.Context) error {
 		if seen.Fenced {
 			return nil
 		}
-		answer, err := d.doubt(ctx, ask, seen.Doubts)
+		answer, err := d.doubt(ctx, seen.Doubts)
 		switch {
 		case err != nil:
 			return err
@@ -222,11 +226,12 @@ func (d *disaster) certain(ctx workflow.Context) error {
 	}
 }
 
-// doubt asks what to do; nil means that nobody has answered.
-func (d *disaster) doubt(ctx workflow.Context, ask int, doubts []string) (answer *runbook.Decision, err error) {
+// doubt asks what to do, and reminds people until somebody has answered; nil means that nobody has.
+func (d *disaster) doubt(ctx workflow.Context, doubts []string) (answer *runbook.Decision, err error) {
+	name := fmt.Sprintf("doubt-%d", d.doubts()+1) // of the whole run: mail that has the name of an earlier one is not sent
 	tell := func(n int) func(workflow.Context) {
 		return func(ctx workflow.Context) {
-			d.Tell(ctx, fmt.Sprintf("doubt-%d-%d", ask, n), "disaster-doubt", d.on.MailList, map[string]string{
+			d.Tell(ctx, fmt.Sprintf("%s-%d", name, n), "disaster-doubt", d.on.MailList, map[string]string{
 				"error": "・" + strings.Join(doubts, "\n・"), "until": runbook.JapaneseTime(d.on.HoldUntil),
 			})
 		}
@@ -236,19 +241,33 @@ func (d *disaster) doubt(ctx workflow.Context, ask int, doubts []string) (answer
 		Why:     "本番系が書込みを続けている可能性があります · the primary region may still write: " + strings.Join(doubts, "; "),
 		Answers: map[string]string{runbook.Retry: "operate", runbook.Resume: "decide", runbook.Rollback: "decide"},
 	}
-	for n, at := 1, workflow.Now(ctx).Add(askAgain); at.Before(d.on.HoldUntil) && n <= mostReminders; n, at = n+1, at.Add(askAgain) {
-		question.Alarms = append(question.Alarms, runbook.Alarm{At: at, Do: tell(n)})
+	for n, at := range d.reminders(ctx) {
+		question.Alarms = append(question.Alarms, runbook.Alarm{At: at, Do: tell(n + 1)})
 	}
 	workflow.GoNamed(ctx, "doubt", tell(0))
-	err = d.stage(ctx, fmt.Sprintf("doubt-%d", ask+d.doubts()), drillreport.PartRecovery, func(ctx workflow.Context) error {
+	err = d.stage(ctx, name, drillreport.PartRecovery, func(ctx workflow.Context) error {
 		answer, err = d.Asked(ctx, runbook.Held, question)
 		return err
 	})
 	return answer, err
 }
 
-// mostReminders of one question; an hour of them is enough to know that mail does not help.
-const mostReminders = 6
+// reminders are when people are told again about a doubt that is open from now on.
+func (d *disaster) reminders(ctx workflow.Context) (all []time.Time) {
+	goesOn := workflow.GetVersion(ctx, "doubt-until-answered", workflow.DefaultVersion, 1) != workflow.DefaultVersion
+	for at := workflow.Now(ctx).Add(askAgain); at.Before(d.on.HoldUntil); {
+		all = append(all, at)
+		switch {
+		case len(all) < oftenFor:
+			at = at.Add(askAgain)
+		case !goesOn:
+			return all
+		default:
+			at = at.Add(askSeldom)
+		}
+	}
+	return all
+}
 
 // doubts counts the doubts that were asked about so far.
 func (d *disaster) doubts() int {

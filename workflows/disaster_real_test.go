@@ -74,6 +74,21 @@ func TestAnUngracefulRecoveryFailsTheGlobalClusterOver(t *testing.T) {
 	require.Equal(t, 61, *r.row().RPO, "declared a minute after the start; the data end a second before it")
 }
 
+// mailSteps are the names under which mail of a template was sent: the activity sends each but once.
+func (r *regions) mailSteps(template string) (steps []string) {
+	for _, m := range r.mail {
+		if m.Template == template {
+			steps = append(steps, m.Step)
+		}
+	}
+	return steps
+}
+
+func requireDistinct(t *testing.T, list []string) {
+	t.Helper()
+	require.Len(t, slices.Compact(slices.Sorted(slices.Values(list))), len(list), "%v", list)
+}
+
 func nth(list []string, name string, n int) int {
 	for i, s := range list {
 		if s == name {
@@ -97,7 +112,8 @@ func TestDoubtAboutThePrimaryRegionStopsAndAsks(t *testing.T) {
 		require.Empty(t, r.made())
 		require.Equal(t, home, r.at.Record)
 		require.Equal(t, records.DisasterFailed, r.row().Outcome)
-		require.Equal(t, 7, count(r.calls, "mail:disaster-doubt"), "people are told again")
+		require.Equal(t, 29, count(r.calls, "mail:disaster-doubt"), "at once, six times in the first hour, then hourly until the day is over")
+		requireDistinct(t, r.mailSteps("disaster-doubt"))
 	})
 	t.Run("the operator may not decide to go on", func(t *testing.T) {
 		r := newRegions(t)
@@ -136,6 +152,19 @@ func TestDoubtAboutThePrimaryRegionStopsAndAsks(t *testing.T) {
 		require.Equal(t, home, r.at.Record)
 		require.Equal(t, ordinary().Primary, r.at.Primary)
 		require.True(t, r.at.Jobs)
+	})
+	t.Run("a second doubt is told too", func(t *testing.T) {
+		r := newRegions(t)
+		r.lost = true
+		table := goingBack("decision fence", "resume", "sato")
+		r.answers(table)
+		r.after, r.then = "SmokeDisasterSite", func() { delete(table, "decision fence") }
+		r.env.RegisterDelayedCallback(func() { table["decision fence"] = [2]string{"resume", "sato"} }, time.Hour)
+		require.NoError(t, r.recover(realInput("ungraceful")))
+		steps := r.mailSteps("disaster-doubt")
+		require.Contains(t, steps, "doubt-1-0")
+		require.Contains(t, steps, "doubt-2-0")
+		requireDistinct(t, steps)
 	})
 	t.Run("somebody starts the primary again before the redirect", func(t *testing.T) {
 		r := newRegions(t)
