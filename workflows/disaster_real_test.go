@@ -218,6 +218,47 @@ func TestARealRecoveryNeverGoesBackByItself(t *testing.T) {
 	}
 }
 
+// A check from outside that is broken does not keep people from the decision to return; what it would have measured is not made up.
+func TestPeopleMayVouchForADRRegionThatTheCheckDoesNotSee(t *testing.T) {
+	broken := func(r *regions) {
+		r.fail["CheckDisasterOutside"] = func(int) error { return runbook.End(activities.Denied, "the check is broken") }
+	}
+	for name, c := range map[string]struct {
+		table   map[string][2]string
+		outcome string
+	}{
+		"and go back":  {goingBack("held outside", "skip", "kato", "held watch", "skip", "kato", "held undo-redirect", "skip", "kato"), records.DisasterReturned},
+		"and stay":     {through("held outside", "skip", "kato", "held watch", "skip", "kato", "approval return", "reject", "suzuki"), records.DisasterStays},
+		"or they wait": {through(), records.DisasterFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRegions(t)
+			broken(r)
+			r.answers(c.table)
+			err := r.recover(realInput("graceful"))
+			require.Equal(t, c.outcome == records.DisasterReturned, err == nil, "%v", err)
+			require.Equal(t, c.outcome, r.row().Outcome)
+			require.Nil(t, r.row().RTO)
+			require.Nil(t, r.row().RestoredAt)
+			const remark = "機械では測定していません"
+			if c.outcome == records.DisasterFailed {
+				require.NotContains(t, r.reports[0].Report.Note, remark)
+				return
+			}
+			require.Contains(t, r.reports[0].Report.Note, remark)
+			told := slices.IndexFunc(r.mail, func(m activities.Mail) bool { return m.Template == "disaster-redirected" })
+			require.Contains(t, r.mail[told].Data["detail"], remark)
+		})
+	}
+	t.Run("not in a drill", func(t *testing.T) {
+		r := newRegions(t)
+		broken(r)
+		r.answers(through("held outside", "skip", "kato"))
+		require.Error(t, r.recover(drillInput("graceful")))
+		require.Equal(t, ordinary(), r.at)
+	})
+}
+
 // Before users are sent away a person may give a real recovery up. Silence is no such decision.
 func TestARealRecoveryIsGivenUpByAPersonAlone(t *testing.T) {
 	fail := func(r *regions) {

@@ -123,6 +123,8 @@ func (d *disaster) measured() string {
 	var lines []string
 	if at, to := d.result.DeclaredAt, d.result.RestoredAt; at != nil && to != nil {
 		lines = append(lines, fmt.Sprintf("・RTO：%s（目標 %s）", drillreport.InWords(wholeSeconds(*to, *at)), drillreport.InWords(d.on.RTO)))
+	} else if d.vouched() {
+		lines = append(lines, fmt.Sprintf("・RTO：機械では測定していません（目標 %s）", drillreport.InWords(d.on.RTO)))
 	}
 	if at, data := d.result.DeclaredAt, d.result.DataAt; at != nil && data != nil {
 		from := *at

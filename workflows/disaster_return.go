@@ -151,7 +151,7 @@ func (d *disaster) outcome(err error) string {
 	case d.result.DeclaredAt == nil:
 		return store.DisasterDeclined
 	case d.real() && d.stays(err):
-		if d.result.RestoredAt != nil {
+		if d.result.RestoredAt != nil || d.vouched() {
 			return store.DisasterStays
 		}
 		return store.DisasterFailed
