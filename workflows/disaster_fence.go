@@ -141,10 +141,34 @@ func (d *disaster) closeFence(ctx workflow.Context) error {
 			failed = errors.Join(failed, err)
 		}
 	}
-	if failed != nil && !d.graceful() && !runbook.WasCancelled(ctx, failed) {
+	if d.graceful() || runbook.WasCancelled(ctx, failed) {
+		return failed
+	}
+	if failed == nil && len(begun) > 0 {
+		return d.linger(ctx)
+	}
+	return nil
+}
+
+// linger gives the services that were told to stop a little time for it: otherwise the next look would find what is ending just then.
+// Whether they have ended is not decided here.
+func (d *disaster) linger(ctx workflow.Context) error {
+	if workflow.GetVersion(ctx, "fence-lingers", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
 		return nil
 	}
-	return failed
+	ctx = runbook.WithSummary(ctx, "do the services of the primary region end?")
+	var waits []runbook.Future[struct{}]
+	for i, change := range d.changes.fence.services {
+		if change != nil {
+			waits = append(waits, runbook.Start(ctx, runbook.Linger, ecs.AwaitECSService, activities.ServiceCheck{ServiceRef: d.primaryService(i), Want: activities.ServiceStopped}))
+		}
+	}
+	for _, w := range waits {
+		if _, err := w.Get(ctx); runbook.WasCancelled(ctx, err) {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d *disaster) serviceStop(i int) activities.ServiceChange {

@@ -23,6 +23,7 @@ type regions struct {
 	at      regionState
 	sick    bool   // the DR site does not answer well
 	lost    bool   // the primary region does not answer
+	slow    bool   // its services end only while they are waited for
 	via     string //
 	after   string // once this call was made, then happens
 	then    func()
@@ -105,14 +106,21 @@ func (r *regions) primary() {
 		return planned("jobs", "ENABLED", "DISABLED")
 	})
 	act(r, "StopECSService", func(in activities.ServiceChange) (struct{}, error) {
-		r.at.Primary[in.Service] = 0
+		if !r.slow {
+			r.at.Primary[in.Service] = 0
+		}
 		return struct{}{}, r.unreachable()
 	})
 	act(r, "StartECSService", func(in activities.ServiceChange) (struct{}, error) {
 		r.at.Primary[in.Service] = ordinary().Primary[in.Service]
 		return struct{}{}, r.unreachable()
 	})
-	act(r, "AwaitECSService", func(activities.ServiceCheck) (struct{}, error) { return struct{}{}, r.unreachable() })
+	act(r, "AwaitECSService", func(in activities.ServiceCheck) (struct{}, error) {
+		if in.Want == activities.ServiceStopped {
+			r.at.Primary[in.Service] = 0
+		}
+		return struct{}{}, r.unreachable()
+	})
 	act(r, "PauseSchedulerJobs", func(activities.JobsChange) (struct{}, error) {
 		r.at.Jobs = false
 		return struct{}{}, r.unreachable()
