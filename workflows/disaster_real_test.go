@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tejun/activities"
+	"tejun/internal/drillreport"
 	"tejun/internal/records"
 	"tejun/internal/system"
 	"tejun/workflows/runbook"
@@ -59,6 +60,13 @@ func TestARecoveryByTheGlobalClusterSwitchesOverAndBack(t *testing.T) {
 	require.Equal(t, 3, count(made, "SwitchoverGlobalCluster"), "there, back before the users, and looked at once more: %v", made)
 	require.NotContains(t, made, "FailoverGlobalCluster")
 	require.Less(t, nth(made, "SwitchoverGlobalCluster", 2), slices.Index(made, "RevertRoute53Redirect"), "the writer is back before the users are")
+	var back []string
+	for _, s := range r.reports[0].Report.Steps {
+		if s.Part == drillreport.PartReturn {
+			back = append(back, s.Name)
+		}
+	}
+	require.Equal(t, []string{"return", "start-primary", "switch-back", "redirect-back"}, back[:4], "the report counts as the way back what serves it")
 }
 
 func TestAnUngracefulRecoveryFailsTheGlobalClusterOver(t *testing.T) {

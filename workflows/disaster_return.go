@@ -33,11 +33,12 @@ func (d *disaster) decideReturn(ctx workflow.Context) error {
 	if err := d.bringData(ctx); err != nil {
 		return err
 	}
-	if err := d.stepOnly(ctx, d.startStep()); err != nil {
+	if err := d.stepIn(ctx, drillreport.PartReturn, d.startStep()); err != nil {
 		return err
 	}
 	if d.on.Via == system.ViaGlobalCluster && d.graceful() {
-		if err := d.stepOnly(ctx, runbook.StepSpec{Name: "switch-back", Title: "データベースの切り戻し · Make the primary region the writer again", Do: d.switchBack}); err != nil {
+		back := runbook.StepSpec{Name: "switch-back", Title: "データベースの切り戻し · Make the primary region the writer again", Do: d.switchBack}
+		if err := d.stepIn(ctx, drillreport.PartReturn, back); err != nil {
 			return err
 		}
 	}

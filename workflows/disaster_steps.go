@@ -34,9 +34,14 @@ func (d *disaster) step(ctx workflow.Context, s runbook.StepSpec) error {
 	return d.within(ctx, s.Name, s.Title, func(ctx workflow.Context) error { return d.stepOnly(ctx, s) })
 }
 
-// stepOnly does a step, and notes its time for the report.
+// stepOnly does a step of the recovery, and notes its time for the report.
 func (d *disaster) stepOnly(ctx workflow.Context, s runbook.StepSpec) error {
-	return d.stage(ctx, s.Name, drillreport.PartRecovery, func(ctx workflow.Context) error { return d.Step(ctx, d.firm(s)) })
+	return d.stepIn(ctx, drillreport.PartRecovery, s)
+}
+
+// stepIn does a step of a part of the report, and notes its time.
+func (d *disaster) stepIn(ctx workflow.Context, part string, s runbook.StepSpec) error {
+	return d.stage(ctx, s.Name, part, func(ctx workflow.Context) error { return d.Step(ctx, d.firm(s)) })
 }
 
 // firm makes a step of a real disaster one that is never given up by itself: not because nobody answers, and not because what came up
