@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -210,7 +211,11 @@ func (d *disaster) scale() runbook.StepSpec {
 	return runbook.StepSpec{
 		Name: "scale", Title: "サービスの起動 · Start the services in the DR region",
 		Do: func(ctx workflow.Context) error {
-			err := d.eachService(ctx, func(ctx workflow.Context, i int) runbook.Future[struct{}] {
+			digests, err := d.digests()
+			if err != nil {
+				return err
+			}
+			err = d.eachService(ctx, func(ctx workflow.Context, i int) runbook.Future[struct{}] {
 				return runbook.Start(ctx, runbook.Change, disasterECS.ScaleDisasterService, d.serviceChange(i))
 			})
 			if err != nil {
@@ -219,7 +224,7 @@ func (d *disaster) scale() runbook.StepSpec {
 			var waits []runbook.Future[activities.Running]
 			for i, v := range d.on.Services {
 				waits = append(waits, runbook.Start(ctx, runbook.Settle, disasterECS.AwaitDisasterService, activities.DisasterServiceCheck{
-					DisasterServiceRef: activities.DisasterServiceRef{Name: v.Name}, Digest: d.deployed.Digests[i].Digest,
+					DisasterServiceRef: activities.DisasterServiceRef{Name: v.Name}, Digest: digests[i],
 				}))
 			}
 			var failed error
@@ -232,6 +237,20 @@ func (d *disaster) scale() runbook.StepSpec {
 		Undo:      d.back("scale-down", func(ctx workflow.Context) error { return d.eachService(ctx, d.revertService) }),
 		UndoTitle: "サービスの停止 · Stop the services in the DR region",
 	}
+}
+
+// digests are what the pipeline has deployed, in the order of the services. It deploys what system.yaml names at that time, which need not
+// be what the run began with.
+func (d *disaster) digests() ([]string, error) {
+	digests := make([]string, len(d.on.Services))
+	for i, v := range d.on.Services {
+		at := slices.IndexFunc(d.deployed.Digests, func(image activities.DisasterImage) bool { return image.Name == v.Name })
+		if at < 0 {
+			return nil, runbook.End(activities.Refused, "the pipeline %s has deployed nothing for the service %s: disaster.ecs.services in system.yaml has changed since the run began. Put it back, then give the run up or begin anew", d.on.Pipeline, v.Name)
+		}
+		digests[i] = d.deployed.Digests[at].Digest
+	}
+	return digests, nil
 }
 
 // eachService does the same with all services of the DR region at once and waits for all of them.

@@ -27,6 +27,7 @@ type regions struct {
 	via     string //
 	after   string // once this call was made, then happens
 	then    func()
+	images  []activities.DisasterImage // that the DR pipeline deploys
 	asked   system.DisasterRequest
 	reports []activities.DisasterReport
 	rows    []records.Disaster // of the register: opened, finished
@@ -71,7 +72,7 @@ func act[I, O any](r *regions, name string, do func(I) (O, error)) {
 
 func newRegions(t *testing.T) *regions {
 	r := &regions{world: newWorldWithout(t, "PlanECSServiceStop", "StopECSService", "StartECSService", "AwaitECSService", "PlanSchedulerPause", "PauseSchedulerJobs", "ResumeSchedulerJobs"),
-		at: ordinary(), via: system.ViaSnapshot}
+		at: ordinary(), via: system.ViaSnapshot, images: []activities.DisasterImage{{Name: "web", Digest: "sha256:w"}, {Name: "api", Digest: "sha256:a"}}}
 	withVault(r.world)
 	r.primary()
 	r.database()
@@ -193,7 +194,7 @@ func (r *regions) software() {
 		return activities.DisasterExecution{ExecutionID: "e1"}, nil
 	})
 	act(r, "AwaitDisasterPipeline", func(activities.DisasterExecution) (activities.DisasterDeployed, error) {
-		return activities.DisasterDeployed{Digests: []activities.DisasterImage{{Name: "web", Digest: "sha256:w"}, {Name: "api", Digest: "sha256:a"}}}, nil
+		return activities.DisasterDeployed{Digests: r.images}, nil
 	})
 	act(r, "StopDisasterPipeline", func(activities.DisasterPipelineRun) (struct{}, error) { return struct{}{}, nil })
 	stub(r.world, "PlanDisasterService", func(in activities.DisasterServiceRef) (plan.Change, error) {
@@ -204,7 +205,7 @@ func (r *regions) software() {
 		return struct{}{}, nil
 	})
 	act(r, "AwaitDisasterService", func(in activities.DisasterServiceCheck) (activities.Running, error) {
-		require.NotEmpty(r.t, in.Digest)
+		require.Equal(r.t, map[string]string{"web": "sha256:w", "api": "sha256:a"}[in.Name], in.Digest)
 		return activities.Running{}, nil
 	})
 	act(r, "RevertDisasterService", func(in activities.DisasterServiceChange) (struct{}, error) {
