@@ -99,6 +99,7 @@ type disaster struct {
 	deployed    activities.DisasterDeployed
 	redirected  activities.Redirected
 	redirecting bool // users may have been sent to the DR region
+	failedOver  bool // the writer may be in the DR region, without what was written last in the primary one
 	looks       bool // after a redirect that failed, whether they were
 	returning   bool // an officer has decided that they go back
 	result      DisasterRecoveryResult

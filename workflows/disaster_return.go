@@ -91,7 +91,7 @@ func (d *disaster) back(name string, undo func(workflow.Context) error) func(wor
 func (d *disaster) wayBack(ctx workflow.Context, err error) error {
 	if d.real() && d.stays(err) {
 		d.Keep()
-		d.StaysAs("everything, as it is: " + strings.Join(d.reached(), ", ") + ". Nothing goes back by itself after a real disaster")
+		d.StaysAs("everything, as it is: " + strings.Join(d.reached(), ", ") + ". Nothing goes back by itself after a real disaster" + d.whyFenced())
 	}
 	left := error(nil)
 	back := func(ctx workflow.Context) error {
@@ -117,10 +117,22 @@ func (d *disaster) stays(err error) bool {
 	switch {
 	case err == nil, d.result.DeclaredAt == nil: // it goes back; or nothing was begun
 		return false
-	case d.redirecting:
+	case d.onward():
 		return true
 	}
 	return !d.givenUp()
+}
+
+// onward tells whether there is no way back by itself, whoever gives the run up: users may have been sent away; or the data may have been
+// failed over, and a primary region that wrote again would write data that nobody can join with them.
+func (d *disaster) onward() bool { return d.redirecting || d.failedOver }
+
+// whyFenced says why the primary region is not let write again, although nobody was sent away yet.
+func (d *disaster) whyFenced() string {
+	if !d.failedOver || d.redirecting {
+		return ""
+	}
+	return ": the global cluster was failed over, perhaps, without what " + d.on.Region + " wrote last, so " + d.on.Region + " must not write again. Look where its writer is, then bring the services up beside it"
 }
 
 // givenUp tells whether a person has given the run up: what ends it otherwise is that nobody answered.

@@ -53,7 +53,7 @@ func (d *disaster) firm(s runbook.StepSpec) runbook.StepSpec {
 	}
 	do := s.Do
 	s.InsistUntil = d.on.HoldUntil
-	s.Onward = func() bool { return d.redirecting }
+	s.Onward = d.onward
 	s.Do = func(ctx workflow.Context) error {
 		err := do(ctx)
 		if runbook.IsEnd(err, activities.Unfit) {
@@ -102,6 +102,7 @@ func (d *disaster) database() runbook.StepSpec {
 		step.UndoTitle = "書込み先を元のリージョンへ戻す · Make the primary region the writer again"
 	case d.on.Via == system.ViaGlobalCluster:
 		step.Do = func(ctx workflow.Context) error {
+			d.failedOver = workflow.GetVersion(ctx, "failover-stays", workflow.DefaultVersion, 1) != workflow.DefaultVersion
 			if _, err := runbook.Call(ctx, runbook.Change, disasterDatabase.FailoverGlobalCluster, activities.GlobalFailover{GlobalMove: move, AllowDataLoss: true}); err != nil {
 				return err
 			}
