@@ -147,9 +147,12 @@ func (d *disaster) givenUp() bool {
 func (d *disaster) reached() []string {
 	var names []string
 	for _, s := range d.Status().Steps {
-		if s.StartedAt != nil && s.Name != "take" {
+		if s.StartedAt != nil && !onlyLooks(s.Name) {
 			names = append(names, s.Name)
 		}
+	}
+	if len(names) == 0 {
+		names = []string{"nothing was changed yet"}
 	}
 	return names
 }

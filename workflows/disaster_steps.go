@@ -21,7 +21,7 @@ const roundTo = time.Minute
 func (d *disaster) steps() []runbook.StepSpec {
 	steps := []runbook.StepSpec{takeStep(d.Run, d.resources())}
 	if d.real() {
-		steps = append(steps, d.fenceStep())
+		steps = append(steps, d.planStep(nil), d.fenceStep())
 		if d.finalCopy != nil {
 			steps = append(steps, d.lastCopy())
 		}
