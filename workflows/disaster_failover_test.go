@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -10,6 +11,26 @@ import (
 	"tejun/internal/system"
 	"tejun/workflows/runbook"
 )
+
+// A fence that cannot be closed is one more doubt.
+func TestAFenceThatCannotBeClosedAgainIsAskedAbout(t *testing.T) {
+	r := newRegions(t)
+	table := goingBack("decision fence", "retry", "tanaka")
+	r.answers(table)
+	r.after, r.then = "SmokeDisasterSite", func() {
+		r.at.Primary["gzs-web"] = 1 // somebody starts the primary region again before the redirect
+		r.fail["StopECSService"] = func(int) error { return runbook.End(activities.Drifted, "somebody has deployed") }
+		r.env.RegisterDelayedCallback(func() {
+			require.Contains(t, r.status().WaitingFor.Why, "somebody has deployed")
+			require.Empty(t, r.reports, "it has not ended")
+			clear(r.fail)
+			delete(table, "decision fence")
+		}, 90*time.Second)
+		r.env.RegisterDelayedCallback(func() { r.env.SignalWorkflow("retry", by("tanaka")) }, 10*time.Minute)
+	}
+	require.NoError(t, r.recover(realInput("graceful")))
+	require.Equal(t, ordinary().Primary, r.at.Primary)
+}
 
 // Once the data may have been failed over without the last of them, nobody lets the side write again that has lost: its data and those
 // of the new writer could not be joined.

@@ -220,6 +220,7 @@ const (
 // certain goes on only when the primary region is sure to write no more, or when an officer has decided to go on in spite of doubts:
 // two regions that both write leave data that nobody can join again.
 func (d *disaster) certain(ctx workflow.Context) error {
+	var failed error // of the last try to close the fence
 	for {
 		seen, err := runbook.Call(runbook.WithSummary(ctx, "can the primary region still write?"), runbook.Read, disasterFence.CheckDisasterFence, activities.FenceCheck{})
 		if err != nil {
@@ -227,6 +228,9 @@ func (d *disaster) certain(ctx workflow.Context) error {
 				return err
 			}
 			seen = activities.FenceSeen{Doubts: []string{runbook.Words(err)}}
+		}
+		if !seen.Fenced && failed != nil {
+			seen.Doubts = append(seen.Doubts, runbook.Words(failed))
 		}
 		d.Record(ctx, "fence", "fence", seen)
 		if seen.Fenced {
@@ -244,8 +248,9 @@ func (d *disaster) certain(ctx workflow.Context) error {
 			d.noted("%s decided to go on although the primary region may still write (%s): %s", answer.By, strings.Join(seen.Doubts, "; "), answer.Reason)
 			return nil
 		}
-		if err := d.closeFence(ctx); err != nil {
-			return err
+		failed = d.closeFence(ctx)
+		if runbook.WasCancelled(ctx, failed) || failed != nil && workflow.GetVersion(ctx, "fence-asks-again", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+			return failed
 		}
 	}
 }
