@@ -16,6 +16,7 @@ import (
 func TestTheReportTellsTheBudgetsAsTheConsoleDoes(t *testing.T) {
 	r := newRegions(t)
 	r.lost = true
+	r.after, r.then = "ApplyRoute53Redirect", func() { r.lost = false } // users come back to a region that is back
 	r.fail["RevertRoute53Redirect"] = func(n int) error {
 		if n == 1 {
 			return runbook.End(activities.Denied, "no permission")

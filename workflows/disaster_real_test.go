@@ -66,7 +66,7 @@ func TestARecoveryByTheGlobalClusterSwitchesOverAndBack(t *testing.T) {
 			back = append(back, s.Name)
 		}
 	}
-	require.Equal(t, []string{"return", "start-primary", "switch-back", "redirect-back"}, back[:4], "the report counts as the way back what serves it")
+	require.Equal(t, []string{"return", "start-primary", "switch-back", "check-primary", "redirect-back"}, back[:5], "the report counts as the way back what serves it")
 }
 
 func TestAnUngracefulRecoveryFailsTheGlobalClusterOver(t *testing.T) {
@@ -166,7 +166,10 @@ func TestDoubtAboutThePrimaryRegionStopsAndAsks(t *testing.T) {
 		r.lost = true
 		table := goingBack("decision fence", "resume", "sato")
 		r.answers(table)
-		r.after, r.then = "SmokeDisasterSite", func() { delete(table, "decision fence") }
+		r.after, r.then = "SmokeDisasterSite", func() {
+			delete(table, "decision fence")
+			r.after, r.then = "ApplyRoute53Redirect", func() { r.lost = false }
+		}
 		r.env.RegisterDelayedCallback(func() { table["decision fence"] = [2]string{"resume", "sato"} }, time.Hour)
 		require.NoError(t, r.recover(realInput("ungraceful")))
 		steps := r.mailSteps("disaster-doubt")

@@ -190,6 +190,8 @@ func stageTitle(name string) string {
 		return "更新データの反映"
 	case name == "start-primary":
 		return "本番系サービスの起動"
+	case name == "check-primary":
+		return "本番系の稼働確認"
 	case name == "switch-back":
 		return "データベースの切り戻し"
 	}

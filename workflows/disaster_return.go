@@ -6,6 +6,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"tejun/activities"
 	"tejun/internal/drillreport"
 	store "tejun/internal/records"
 	"tejun/internal/system"
@@ -42,6 +43,11 @@ func (d *disaster) decideReturn(ctx workflow.Context) error {
 			return err
 		}
 	}
+	if workflow.GetVersion(ctx, "primary-looked-at", workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+		if err := d.stepIn(ctx, drillreport.PartReturn, d.checkPrimary()); err != nil {
+			return err
+		}
+	}
 	d.returning = true
 	return nil
 }
@@ -71,13 +77,34 @@ func (d *disaster) bringData(ctx workflow.Context) error {
 // startStep starts those services of the primary region that users need, before they are sent there. Jobs, and what stands for them,
 // come last, when nobody writes in the DR region any more.
 func (d *disaster) startStep() runbook.StepSpec {
-	serve := func(name string) bool {
-		return slices.ContainsFunc(d.on.Services, func(v system.DisasterServiceTarget) bool { return v.Name == name })
-	}
 	return runbook.StepSpec{
 		Name: "start-primary", Title: "本番系サービスの起動 · Start the services of the primary region",
-		Do:     func(ctx workflow.Context) error { return d.startPrimary(ctx, serve) },
+		Do:     func(ctx workflow.Context) error { return d.startPrimary(ctx, d.serves) },
 		SkipIf: "the primary region's services have been started by hand",
+	}
+}
+
+// serves tells whether users need a service of the primary region: those that the DR region has in its place.
+func (d *disaster) serves(name string) bool {
+	return slices.ContainsFunc(d.on.Services, func(v system.DisasterServiceTarget) bool { return v.Name == name })
+}
+
+// checkPrimary looks at every service that users need, also at those that the run has not stopped, as the primary region may have lost
+// them by itself. Nobody can skip it: users are not sent to a region that does not serve.
+func (d *disaster) checkPrimary() runbook.StepSpec {
+	return runbook.StepSpec{
+		Name: "check-primary", Title: "本番系の稼働確認 · Make sure that the primary region serves before its users come back",
+		Do: func(ctx workflow.Context) error {
+			var needed []int
+			for i, v := range d.on.PrimaryServices {
+				if d.serves(v.Name) {
+					needed = append(needed, i)
+				}
+			}
+			return each(ctx, len(needed), func(ctx workflow.Context, n int) runbook.Future[struct{}] {
+				return runbook.Start(ctx, runbook.Settle, ecs.AwaitECSService, activities.ServiceCheck{ServiceRef: d.primaryService(needed[n]), Want: activities.ServiceServing})
+			})
+		},
 	}
 }
 

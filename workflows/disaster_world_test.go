@@ -15,6 +15,7 @@ import (
 	"tejun/internal/records"
 	"tejun/internal/system"
 	"tejun/workflows"
+	"tejun/workflows/runbook"
 )
 
 // regions is both regions of a world, as far as a recovery sees them.
@@ -119,6 +120,9 @@ func (r *regions) primary() {
 	act(r, "AwaitECSService", func(in activities.ServiceCheck) (struct{}, error) {
 		if in.Want == activities.ServiceStopped {
 			r.at.Primary[in.Service] = 0
+		}
+		if in.Want == activities.ServiceServing && r.at.Primary[in.Service] == 0 {
+			return struct{}{}, runbook.End(activities.InvalidInput, "service %s: it is not meant to run", in.Service)
 		}
 		return struct{}{}, r.unreachable()
 	})
