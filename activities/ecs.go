@@ -28,12 +28,13 @@ type ServiceChange struct {
 const (
 	ServiceStopped = "stopped" // no task runs or starts
 	ServiceStarted = "started" // as many tasks run as are desired, all of the service's own task definition
+	ServiceServing = "serving" // the same, and at least one is desired: that none is is an error at once, since nothing will change it
 )
 
 // ServiceCheck waits for a service.
 type ServiceCheck struct {
 	ServiceRef
-	Want string `json:"want"` // ServiceStopped or ServiceStarted
+	Want string `json:"want"` // ServiceStopped, ServiceStarted or ServiceServing
 }
 
 // ecsAPI is the calls used.
@@ -73,8 +74,8 @@ func (a *ECS) StartECSService(ctx context.Context, in ServiceChange) (struct{}, 
 // AwaitECSService waits until the service is in the wanted state. A task definition that changes meanwhile is an error
 // (Drifted): a deployment that was rolled back looks stable too, with another version than the one that was stopped.
 func (a *ECS) AwaitECSService(ctx context.Context, in ServiceCheck) (struct{}, error) {
-	if in.Want != ServiceStopped && in.Want != ServiceStarted {
-		return struct{}{}, fail(InvalidInput, "want is %q: it must be %q or %q", in.Want, ServiceStopped, ServiceStarted)
+	if in.Want != ServiceStopped && in.Want != ServiceStarted && in.Want != ServiceServing {
+		return struct{}{}, fail(InvalidInput, "want is %q: it must be %q, %q or %q", in.Want, ServiceStopped, ServiceStarted, ServiceServing)
 	}
 	definition := ""
 	return struct{}{}, poll(ctx, func(ctx context.Context) (bool, string, error) {
@@ -89,6 +90,9 @@ func (a *ECS) AwaitECSService(ctx context.Context, in ServiceCheck) (struct{}, e
 		words := fmt.Sprintf("service %s: %d of %d tasks run, %d are starting", in.Service, s.RunningCount, s.DesiredCount, s.PendingCount)
 		if running != definition {
 			return false, "", fail(Drifted, "%s; its task definition changed from %s to %s while it was waited for: somebody deployed. Check which version is right, then answer retry", words, definition, running)
+		}
+		if in.Want == ServiceServing && s.DesiredCount == 0 {
+			return false, "", fail(InvalidInput, "%s: it is not meant to run. Set its desired count, then answer retry", words)
 		}
 		for _, d := range s.Deployments {
 			if d.RolloutState == types.DeploymentRolloutStateFailed {

@@ -20,12 +20,16 @@ func TestECSServiceIsAwaitedDownAndUp(t *testing.T) {
 	require.NoError(t, c.apply(b, Ref(change)))
 	b.fault("ecs", "DescribeServices", sandbox.FaultLostRequest)
 	must(b, b.set.ECS.AwaitECSService, ServiceCheck{ref, ServiceStopped})
+	_, err = try(b, b.set.ECS.AwaitECSService, ServiceCheck{ref, ServiceServing})
+	requireType(t, err, InvalidInput)
+	require.ErrorContains(t, err, "it is not meant to run")
 	s, err := b.set.ECS.describe(t.Context(), ref)
 	require.NoError(t, err)
 	require.Zero(t, s.RunningCount)
 
 	require.NoError(t, c.revert(b, Ref(change)))
 	must(b, b.set.ECS.AwaitECSService, ServiceCheck{ref, ServiceStarted})
+	must(b, b.set.ECS.AwaitECSService, ServiceCheck{ref, ServiceServing})
 	s, err = b.set.ECS.describe(t.Context(), ref)
 	require.NoError(t, err)
 	assert.Equal(t, s.DesiredCount, s.RunningCount)
@@ -44,6 +48,8 @@ func TestECSServiceIsSettledOnlyWhenItsOwnVersionRuns(t *testing.T) {
 		want    string
 		settled bool
 	}{
+		"all serve":             {types.Service{DesiredCount: 2, RunningCount: 2}, ServiceServing, true},
+		"one does not serve":    {types.Service{DesiredCount: 2, RunningCount: 1}, ServiceServing, false},
 		"all run":               {types.Service{DesiredCount: 2, RunningCount: 2}, ServiceStarted, true},
 		"one is missing":        {types.Service{DesiredCount: 2, RunningCount: 1}, ServiceStarted, false},
 		"one is starting":       {types.Service{DesiredCount: 2, RunningCount: 2, PendingCount: 1}, ServiceStarted, false},

@@ -34,7 +34,7 @@ type modeStore interface {
 // of a drill do not name (guard_rules.go), and the operated system's database takes no connection.
 //
 // An activity of which one call was refused fails, whatever it makes of the refusal. A guarded workflow starts, cancels and signals
-// no other one, which might not be guarded.
+// no other one, continues as none and calls no other worker, which might not be guarded.
 type GuardInterceptor struct {
 	interceptor.WorkerInterceptorBase
 	store modeStore
@@ -181,6 +181,32 @@ func (*guardedCommands) ExecuteChildWorkflow(ctx workflow.Context, childWorkflow
 	refused, settle := workflow.NewFuture(ctx)
 	settle.SetError(noOther(ctx, "starting the runbook", childWorkflowType))
 	return refusedChild{refused}
+}
+
+// ExecuteActivity is refused on another task queue, whose workers need have no guard.
+func (c *guardedCommands) ExecuteActivity(ctx workflow.Context, activityType string, args ...any) workflow.Future {
+	if queue := workflow.GetActivityOptions(ctx).TaskQueue; queue != "" && queue != workflow.GetInfo(ctx).TaskQueueName {
+		refused, settle := workflow.NewFuture(ctx)
+		settle.SetError(noOther(ctx, "the activity "+activityType+" on the task queue", queue))
+		return refused
+	}
+	return c.Next.ExecuteActivity(ctx, activityType, args...)
+}
+
+// ExecuteNexusOperation is refused.
+func (*guardedCommands) ExecuteNexusOperation(ctx workflow.Context, in interceptor.ExecuteNexusOperationInput) workflow.NexusOperationFuture {
+	refused, settle := workflow.NewFuture(ctx)
+	settle.SetError(noOther(ctx, "the Nexus operation", fmt.Sprintf("%v at %s", in.Operation, in.Client.Endpoint())))
+	return refusedOperation{refused}
+}
+
+type refusedOperation struct{ workflow.Future }
+
+func (f refusedOperation) GetNexusOperationExecution() workflow.Future { return f.Future }
+
+// NewContinueAsNewError is refused: what follows could be a run of another type, which nobody guards.
+func (*guardedCommands) NewContinueAsNewError(ctx workflow.Context, wfn any, _ ...any) error {
+	return noOther(ctx, "going on as the runbook", fmt.Sprint(wfn))
 }
 
 type refusedChild struct{ workflow.Future }

@@ -264,7 +264,7 @@ func TestADescriptionThatCannotBeReadLetsNothingThrough(t *testing.T) {
 	}
 }
 
-// A workflow that is guarded starts, cancels and signals no other one.
+// A workflow that is guarded starts, cancels and signals no other one, and hands nothing over to what is not guarded.
 func TestAGuardedRunActsThroughNoOther(t *testing.T) {
 	for name, act := range map[string]func(workflow.Context) error{
 		"child": func(ctx workflow.Context) error {
@@ -278,6 +278,14 @@ func TestAGuardedRunActsThroughNoOther(t *testing.T) {
 		"signal": func(ctx workflow.Context) error {
 			return workflow.SignalExternalWorkflow(ctx, "other", "", "approve", nil).Get(ctx, nil)
 		},
+		"continue": func(ctx workflow.Context) error { return workflow.NewContinueAsNewError(ctx, "Release") },
+		"Nexus": func(ctx workflow.Context) error {
+			return workflow.NewNexusClient("other", "service").ExecuteOperation(ctx, "release", nil, workflow.NexusOperationOptions{}).Get(ctx, nil)
+		},
+		"queue": func(ctx workflow.Context) error {
+			ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute, TaskQueue: "other"})
+			return workflow.ExecuteActivity(ctx, "TheActivity").Get(ctx, nil)
+		},
 	} {
 		for _, runbook := range []string{disasterRunbook, readinessRunbook} {
 			t.Run(name+"/"+runbook, func(t *testing.T) {
@@ -287,6 +295,7 @@ func TestAGuardedRunActsThroughNoOther(t *testing.T) {
 				env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&GuardInterceptor{store: modes{mode: records.ModeReal}}}})
 				env.RegisterWorkflowWithOptions(act, workflow.RegisterOptions{Name: runbook})
 				env.RegisterWorkflowWithOptions(func(workflow.Context) error { return nil }, workflow.RegisterOptions{Name: "Release"})
+				env.RegisterActivityWithOptions(func(context.Context) error { return nil }, activity.RegisterOptions{Name: "TheActivity"})
 				env.ExecuteWorkflow(runbook)
 				require.ErrorContains(t, env.GetWorkflowError(), "acts by its own activities alone")
 			})

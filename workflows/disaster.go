@@ -99,6 +99,8 @@ type disaster struct {
 	deployed    activities.DisasterDeployed
 	redirected  activities.Redirected
 	redirecting bool // users may have been sent to the DR region
+	failedOver  bool // the writer may be in the DR region, without what was written last in the primary one
+	looks       bool // after a redirect that failed, whether they were
 	returning   bool // an officer has decided that they go back
 	result      DisasterRecoveryResult
 }
@@ -255,17 +257,28 @@ func (d *disaster) declareGate() runbook.Gate {
 	return g
 }
 
-// declare asks until it is declared, on a plan that still holds.
+// declare asks until it is declared, on a plan that still holds. A real one that was declared is not given up by itself, even before its
+// first effect.
 func (d *disaster) declare(ctx workflow.Context) error {
 	err := d.within(ctx, "declare", "宣言 · Declaration", func(ctx workflow.Context) error {
 		return d.stage(ctx, "declare", drillreport.PartRecovery, func(ctx workflow.Context) error {
-			if err := d.Approve(ctx, d.declareGate()); err != nil {
+			gate := d.declareGate()
+			if err := d.Approve(ctx, gate); err != nil {
 				return err
 			}
-			if err := d.Step(ctx, takeStep(d.Run, d.resources())); err != nil {
+			take := takeStep(d.Run, d.resources())
+			if d.real() && workflow.GetVersion(ctx, "declared-holds", workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+				d.declared()
+				take, gate.Plan = d.firm(take), d.planAgain
+			}
+			if err := d.Step(ctx, take); err != nil {
 				return err
 			}
-			return d.Confirm(ctx, d.declareGate())
+			err := d.Confirm(ctx, gate)
+			if runbook.IsEnd(err, runbook.ErrRejected) || runbook.IsEnd(err, runbook.ErrExpired) { // the approval was void, and no other came
+				d.result.DeclaredAt, d.approvedBy = nil, nil
+			}
+			return err
 		})
 	})
 	if err != nil {
@@ -289,3 +302,22 @@ func (d *disaster) declared() {
 func (d *disaster) plan(ctx workflow.Context) ([]plan.Change, error) {
 	return d.changes.compute(ctx, d)
 }
+
+// planAgain plans again after a real disaster was declared. When it cannot, people are asked, as at every other step.
+func (d *disaster) planAgain(ctx workflow.Context) (changes []plan.Change, err error) {
+	err = d.Step(ctx, d.firm(d.planStep(&changes)))
+	return changes, err
+}
+
+func (d *disaster) planStep(into *[]plan.Change) runbook.StepSpec {
+	return runbook.StepSpec{
+		Name: "plan-again", Title: "計画の再確認 · Make sure that the declared plan still holds",
+		Do: func(ctx workflow.Context) (err error) {
+			*into, err = d.plan(ctx)
+			return err
+		},
+	}
+}
+
+// onlyLooks tells of the steps before the first effect.
+func onlyLooks(step string) bool { return step == "take" || step == "plan-again" }

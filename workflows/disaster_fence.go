@@ -141,10 +141,34 @@ func (d *disaster) closeFence(ctx workflow.Context) error {
 			failed = errors.Join(failed, err)
 		}
 	}
-	if failed != nil && !d.graceful() && !runbook.WasCancelled(ctx, failed) {
+	if d.graceful() || runbook.WasCancelled(ctx, failed) {
+		return failed
+	}
+	if failed == nil && len(begun) > 0 {
+		return d.linger(ctx)
+	}
+	return nil
+}
+
+// linger gives the services that were told to stop a little time for it: otherwise the next look would find what is ending just then.
+// Whether they have ended is not decided here.
+func (d *disaster) linger(ctx workflow.Context) error {
+	if workflow.GetVersion(ctx, "fence-lingers", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
 		return nil
 	}
-	return failed
+	ctx = runbook.WithSummary(ctx, "do the services of the primary region end?")
+	var waits []runbook.Future[struct{}]
+	for i, change := range d.changes.fence.services {
+		if change != nil {
+			waits = append(waits, runbook.Start(ctx, runbook.Linger, ecs.AwaitECSService, activities.ServiceCheck{ServiceRef: d.primaryService(i), Want: activities.ServiceStopped}))
+		}
+	}
+	for _, w := range waits {
+		if _, err := w.Get(ctx); runbook.WasCancelled(ctx, err) {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d *disaster) serviceStop(i int) activities.ServiceChange {
@@ -186,13 +210,18 @@ func (d *disaster) startPrimary(ctx workflow.Context, wanted func(name string) b
 	})
 }
 
-// askAgain is how often people are told that a doubt is still open.
-const askAgain = 10 * time.Minute
+// How often people are told that a doubt is still open: at first often, then, as mail does not seem to help, less often.
+const (
+	askAgain  = 10 * time.Minute
+	oftenFor  = 6 // reminders
+	askSeldom = time.Hour
+)
 
 // certain goes on only when the primary region is sure to write no more, or when an officer has decided to go on in spite of doubts:
 // two regions that both write leave data that nobody can join again.
 func (d *disaster) certain(ctx workflow.Context) error {
-	for ask := 1; ; ask++ {
+	var failed error // of the last try to close the fence
+	for {
 		seen, err := runbook.Call(runbook.WithSummary(ctx, "can the primary region still write?"), runbook.Read, disasterFence.CheckDisasterFence, activities.FenceCheck{})
 		if err != nil {
 			if runbook.WasCancelled(ctx, err) {
@@ -200,11 +229,14 @@ func (d *disaster) certain(ctx workflow.Context) error {
 			}
 			seen = activities.FenceSeen{Doubts: []string{runbook.Words(err)}}
 		}
+		if !seen.Fenced && failed != nil {
+			seen.Doubts = append(seen.Doubts, runbook.Words(failed))
+		}
 		d.Record(ctx, "fence", "fence", seen)
 		if seen.Fenced {
 			return nil
 		}
-		answer, err := d.doubt(ctx, ask, seen.Doubts)
+		answer, err := d.doubt(ctx, seen.Doubts)
 		switch {
 		case err != nil:
 			return err
@@ -216,17 +248,19 @@ func (d *disaster) certain(ctx workflow.Context) error {
 			d.noted("%s decided to go on although the primary region may still write (%s): %s", answer.By, strings.Join(seen.Doubts, "; "), answer.Reason)
 			return nil
 		}
-		if err := d.closeFence(ctx); err != nil {
-			return err
+		failed = d.closeFence(ctx)
+		if runbook.WasCancelled(ctx, failed) || failed != nil && workflow.GetVersion(ctx, "fence-asks-again", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+			return failed
 		}
 	}
 }
 
-// doubt asks what to do; nil means that nobody has answered.
-func (d *disaster) doubt(ctx workflow.Context, ask int, doubts []string) (answer *runbook.Decision, err error) {
+// doubt asks what to do, and reminds people until somebody has answered; nil means that nobody has.
+func (d *disaster) doubt(ctx workflow.Context, doubts []string) (answer *runbook.Decision, err error) {
+	name := fmt.Sprintf("doubt-%d", d.doubts()+1) // of the whole run: mail that has the name of an earlier one is not sent
 	tell := func(n int) func(workflow.Context) {
 		return func(ctx workflow.Context) {
-			d.Tell(ctx, fmt.Sprintf("doubt-%d-%d", ask, n), "disaster-doubt", d.on.MailList, map[string]string{
+			d.Tell(ctx, fmt.Sprintf("%s-%d", name, n), "disaster-doubt", d.on.MailList, map[string]string{
 				"error": "・" + strings.Join(doubts, "\n・"), "until": runbook.JapaneseTime(d.on.HoldUntil),
 			})
 		}
@@ -236,19 +270,33 @@ func (d *disaster) doubt(ctx workflow.Context, ask int, doubts []string) (answer
 		Why:     "本番系が書込みを続けている可能性があります · the primary region may still write: " + strings.Join(doubts, "; "),
 		Answers: map[string]string{runbook.Retry: "operate", runbook.Resume: "decide", runbook.Rollback: "decide"},
 	}
-	for n, at := 1, workflow.Now(ctx).Add(askAgain); at.Before(d.on.HoldUntil) && n <= mostReminders; n, at = n+1, at.Add(askAgain) {
-		question.Alarms = append(question.Alarms, runbook.Alarm{At: at, Do: tell(n)})
+	for n, at := range d.reminders(ctx) {
+		question.Alarms = append(question.Alarms, runbook.Alarm{At: at, Do: tell(n + 1)})
 	}
 	workflow.GoNamed(ctx, "doubt", tell(0))
-	err = d.stage(ctx, fmt.Sprintf("doubt-%d", ask+d.doubts()), drillreport.PartRecovery, func(ctx workflow.Context) error {
+	err = d.stage(ctx, name, drillreport.PartRecovery, func(ctx workflow.Context) error {
 		answer, err = d.Asked(ctx, runbook.Held, question)
 		return err
 	})
 	return answer, err
 }
 
-// mostReminders of one question; an hour of them is enough to know that mail does not help.
-const mostReminders = 6
+// reminders are when people are told again about a doubt that is open from now on.
+func (d *disaster) reminders(ctx workflow.Context) (all []time.Time) {
+	goesOn := workflow.GetVersion(ctx, "doubt-until-answered", workflow.DefaultVersion, 1) != workflow.DefaultVersion
+	for at := workflow.Now(ctx).Add(askAgain); at.Before(d.on.HoldUntil); {
+		all = append(all, at)
+		switch {
+		case len(all) < oftenFor:
+			at = at.Add(askAgain)
+		case !goesOn:
+			return all
+		default:
+			at = at.Add(askSeldom)
+		}
+	}
+	return all
+}
 
 // doubts counts the doubts that were asked about so far.
 func (d *disaster) doubts() int {

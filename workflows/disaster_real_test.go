@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tejun/activities"
+	"tejun/internal/drillreport"
 	"tejun/internal/records"
 	"tejun/internal/system"
 	"tejun/workflows/runbook"
@@ -59,6 +60,13 @@ func TestARecoveryByTheGlobalClusterSwitchesOverAndBack(t *testing.T) {
 	require.Equal(t, 3, count(made, "SwitchoverGlobalCluster"), "there, back before the users, and looked at once more: %v", made)
 	require.NotContains(t, made, "FailoverGlobalCluster")
 	require.Less(t, nth(made, "SwitchoverGlobalCluster", 2), slices.Index(made, "RevertRoute53Redirect"), "the writer is back before the users are")
+	var back []string
+	for _, s := range r.reports[0].Report.Steps {
+		if s.Part == drillreport.PartReturn {
+			back = append(back, s.Name)
+		}
+	}
+	require.Equal(t, []string{"return", "start-primary", "switch-back", "check-primary", "redirect-back"}, back[:5], "the report counts as the way back what serves it")
 }
 
 func TestAnUngracefulRecoveryFailsTheGlobalClusterOver(t *testing.T) {
@@ -72,6 +80,21 @@ func TestAnUngracefulRecoveryFailsTheGlobalClusterOver(t *testing.T) {
 	require.Contains(t, r.made(), "FailoverGlobalCluster")
 	require.Equal(t, records.DisasterStays, r.row().Outcome)
 	require.Equal(t, 61, *r.row().RPO, "declared a minute after the start; the data end a second before it")
+}
+
+// mailSteps are the names under which mail of a template was sent: the activity sends each but once.
+func (r *regions) mailSteps(template string) (steps []string) {
+	for _, m := range r.mail {
+		if m.Template == template {
+			steps = append(steps, m.Step)
+		}
+	}
+	return steps
+}
+
+func requireDistinct(t *testing.T, list []string) {
+	t.Helper()
+	require.Len(t, slices.Compact(slices.Sorted(slices.Values(list))), len(list), "%v", list)
 }
 
 func nth(list []string, name string, n int) int {
@@ -97,7 +120,8 @@ func TestDoubtAboutThePrimaryRegionStopsAndAsks(t *testing.T) {
 		require.Empty(t, r.made())
 		require.Equal(t, home, r.at.Record)
 		require.Equal(t, records.DisasterFailed, r.row().Outcome)
-		require.Equal(t, 7, count(r.calls, "mail:disaster-doubt"), "people are told again")
+		require.Equal(t, 29, count(r.calls, "mail:disaster-doubt"), "at once, six times in the first hour, then hourly until the day is over")
+		requireDistinct(t, r.mailSteps("disaster-doubt"))
 	})
 	t.Run("the operator may not decide to go on", func(t *testing.T) {
 		r := newRegions(t)
@@ -136,6 +160,22 @@ func TestDoubtAboutThePrimaryRegionStopsAndAsks(t *testing.T) {
 		require.Equal(t, home, r.at.Record)
 		require.Equal(t, ordinary().Primary, r.at.Primary)
 		require.True(t, r.at.Jobs)
+	})
+	t.Run("a second doubt is told too", func(t *testing.T) {
+		r := newRegions(t)
+		r.lost = true
+		table := goingBack("decision fence", "resume", "sato")
+		r.answers(table)
+		r.after, r.then = "SmokeDisasterSite", func() {
+			delete(table, "decision fence")
+			r.after, r.then = "ApplyRoute53Redirect", func() { r.lost = false }
+		}
+		r.env.RegisterDelayedCallback(func() { table["decision fence"] = [2]string{"resume", "sato"} }, time.Hour)
+		require.NoError(t, r.recover(realInput("ungraceful")))
+		steps := r.mailSteps("disaster-doubt")
+		require.Contains(t, steps, "doubt-1-0")
+		require.Contains(t, steps, "doubt-2-0")
+		requireDistinct(t, steps)
 	})
 	t.Run("somebody starts the primary again before the redirect", func(t *testing.T) {
 		r := newRegions(t)
@@ -189,6 +229,47 @@ func TestARealRecoveryNeverGoesBackByItself(t *testing.T) {
 	}
 }
 
+// A check from outside that is broken does not keep people from the decision to return; what it would have measured is not made up.
+func TestPeopleMayVouchForADRRegionThatTheCheckDoesNotSee(t *testing.T) {
+	broken := func(r *regions) {
+		r.fail["CheckDisasterOutside"] = func(int) error { return runbook.End(activities.Denied, "the check is broken") }
+	}
+	for name, c := range map[string]struct {
+		table   map[string][2]string
+		outcome string
+	}{
+		"and go back":  {goingBack("held outside", "skip", "kato", "held watch", "skip", "kato", "held undo-redirect", "skip", "kato"), records.DisasterReturned},
+		"and stay":     {through("held outside", "skip", "kato", "held watch", "skip", "kato", "approval return", "reject", "suzuki"), records.DisasterStays},
+		"or they wait": {through(), records.DisasterFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRegions(t)
+			broken(r)
+			r.answers(c.table)
+			err := r.recover(realInput("graceful"))
+			require.Equal(t, c.outcome == records.DisasterReturned, err == nil, "%v", err)
+			require.Equal(t, c.outcome, r.row().Outcome)
+			require.Nil(t, r.row().RTO)
+			require.Nil(t, r.row().RestoredAt)
+			const remark = "機械では測定していません"
+			if c.outcome == records.DisasterFailed {
+				require.NotContains(t, r.reports[0].Report.Note, remark)
+				return
+			}
+			require.Contains(t, r.reports[0].Report.Note, remark)
+			told := slices.IndexFunc(r.mail, func(m activities.Mail) bool { return m.Template == "disaster-redirected" })
+			require.Contains(t, r.mail[told].Data["detail"], remark)
+		})
+	}
+	t.Run("not in a drill", func(t *testing.T) {
+		r := newRegions(t)
+		broken(r)
+		r.answers(through("held outside", "skip", "kato"))
+		require.Error(t, r.recover(drillInput("graceful")))
+		require.Equal(t, ordinary(), r.at)
+	})
+}
+
 // Before users are sent away a person may give a real recovery up. Silence is no such decision.
 func TestARealRecoveryIsGivenUpByAPersonAlone(t *testing.T) {
 	fail := func(r *regions) {
@@ -229,6 +310,59 @@ func TestARealRecoveryIsGivenUpByAPersonAlone(t *testing.T) {
 		r.answers(goingBack("held scale", "retry", "kato"))
 		require.NoError(t, r.recover(realInput("graceful")), "a drill would have gone back without asking")
 	})
+}
+
+// A redirect that certainly changed nothing has sent nobody away, so a person may still give the run up. In doubt nobody may.
+func TestARedirectThatFailedIsGivenUpOnlyWhenNobodyWasSentAway(t *testing.T) {
+	refused := func(int) error { return runbook.End(activities.Denied, "no permission") }
+	recovery := func(t *testing.T, change func(*regions)) (*regions, error) {
+		r := newRegions(t)
+		r.via = system.ViaGlobalCluster
+		r.fail["ApplyRoute53Redirect"] = refused
+		change(r)
+		r.answers(through("held redirect", "rollback", "kato"))
+		return r, r.recover(realInput("graceful"))
+	}
+	t.Run("refused", func(t *testing.T) {
+		r, err := recovery(t, func(*regions) {})
+		require.True(t, runbook.IsEnd(err, runbook.ErrRolledBack), "%v", err)
+		require.Equal(t, ordinary(), r.at, "the primary region serves its users, so it must write again")
+		require.Equal(t, records.DisasterUndone, r.row().Outcome)
+	})
+	t.Run("cancelled while it was refused", func(t *testing.T) {
+		r, err := recovery(t, func(r *regions) {
+			r.fail["ApplyRoute53Redirect"] = func(n int) error {
+				if n == 1 {
+					r.env.SignalWorkflow("cancel", by("tanaka"))
+				}
+				return notYet("it takes its time")
+			}
+		})
+		require.Error(t, err)
+		require.Equal(t, ordinary(), r.at)
+	})
+	for name, change := range map[string]func(*regions){
+		"the record was changed and the answer lost": func(r *regions) {
+			r.fail["ApplyRoute53Redirect"] = func(n int) error { r.at.Record = dr; return refused(n) }
+		},
+		"nobody can look": func(r *regions) {
+			r.after, r.then = "SmokeDisasterSite", func() { r.fail["PlanRoute53Redirect"] = refused }
+		},
+		"it was submitted and did not settle": func(r *regions) {
+			delete(r.fail, "ApplyRoute53Redirect")
+			r.fail["AwaitRoute53Change"] = refused
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := recovery(t, change)
+			require.Error(t, err)
+			require.ErrorContains(t, err, "Nothing goes back by itself")
+			require.True(t, r.fenced())
+			require.NotContains(t, r.made(), "RevertRoute53Redirect")
+			answers := r.status().Approvals
+			require.Contains(t, answers[len(answers)-1].Refusal, "waiting for retry")
+		})
+	}
 }
 
 func TestAGracefulRecoveryOfARegionThatDoesNotAnswerIsRefused(t *testing.T) {

@@ -91,7 +91,7 @@ func (d *disaster) compose(ctx workflow.Context, ended error) (drillreport.Repor
 	if ended != nil {
 		r.Note = strings.TrimPrefix(r.Note+" / "+runbook.Words(ended), " / ")
 	}
-	r.Steps, r.Decisions = d.timeline(), d.decisions()
+	r.Steps, r.Budgets, r.Decisions = d.timeline(), d.budgetsOf(), d.decisions()
 	head := d.Status().Evidence
 	r.Evidence = drillreport.Evidence{Rows: head.Count, Hash: head.Head}
 	row := r.Record(d.Operation(), nil)
@@ -123,6 +123,8 @@ func (d *disaster) measured() string {
 	var lines []string
 	if at, to := d.result.DeclaredAt, d.result.RestoredAt; at != nil && to != nil {
 		lines = append(lines, fmt.Sprintf("・RTO：%s（目標 %s）", drillreport.InWords(wholeSeconds(*to, *at)), drillreport.InWords(d.on.RTO)))
+	} else if d.vouched() {
+		lines = append(lines, fmt.Sprintf("・RTO：機械では測定していません（目標 %s）", drillreport.InWords(d.on.RTO)))
 	}
 	if at, data := d.result.DeclaredAt, d.result.DataAt; at != nil && data != nil {
 		from := *at
@@ -146,7 +148,7 @@ func wholeSeconds(later, earlier time.Time) time.Duration {
 func (d *disaster) expected() []string {
 	names := []string{"declare"}
 	for _, s := range d.steps() {
-		if s.Name != "take" {
+		if !onlyLooks(s.Name) {
 			names = append(names, s.Name)
 		}
 	}
@@ -158,10 +160,9 @@ func (d *disaster) timeline() []drillreport.Step {
 	var steps []drillreport.Step
 	for _, s := range d.stages {
 		begin := s.begin
-		steps = append(steps, drillreport.Step{
-			Name: s.name, Title: stageTitle(s.name), Part: s.part, Begin: &begin, End: s.end, Human: d.waitsIn(s), Budget: d.budgetOf(s), AtRisk: d.riskOf(s.name),
-			Outcome: drillreport.StepDone,
-		})
+		step := drillreport.Step{Name: s.name, Title: stageTitle(s.name), Part: s.part, Begin: &begin, End: s.end, Human: d.waitsIn(s), Outcome: drillreport.StepDone}
+		step.Budget, step.AtRisk = d.ownBudget(s.name)
+		steps = append(steps, step)
 		d.judge(s, &steps[len(steps)-1])
 	}
 	for _, name := range d.expected() {
@@ -170,7 +171,8 @@ func (d *disaster) timeline() []drillreport.Step {
 			if name == "return" {
 				part = drillreport.PartReturn
 			}
-			steps = append(steps, drillreport.Step{Name: name, Title: stageTitle(name), Part: part, Budget: d.budgetOf(stage{name: name}), Outcome: drillreport.StepNotReached})
+			of, _ := d.ownBudget(name)
+			steps = append(steps, drillreport.Step{Name: name, Title: stageTitle(name), Part: part, Budget: of, Outcome: drillreport.StepNotReached})
 		}
 	}
 	slices.SortStableFunc(steps, func(a, b drillreport.Step) int { return strings.Compare(a.Part, b.Part) }) // recovery before return
@@ -188,6 +190,8 @@ func stageTitle(name string) string {
 		return "更新データの反映"
 	case name == "start-primary":
 		return "本番系サービスの起動"
+	case name == "check-primary":
+		return "本番系の稼働確認"
 	case name == "switch-back":
 		return "データベースの切り戻し"
 	}
@@ -233,26 +237,31 @@ func (d *disaster) waitsIn(s stage) []drillreport.Span {
 	return spans
 }
 
-// budgetOf is the budget of a stage. That of the check from outside began before it, with the wait for the TTL.
-func (d *disaster) budgetOf(s stage) time.Duration {
-	of := d.on.Budget(s.name)
-	if s.name == "return" { // that is of the way back, not of the decision
-		return 0
-	}
-	i := slices.IndexFunc(d.stages, func(t stage) bool { return t.name == "ttl" })
-	if s.name == "outside" && i >= 0 && of > 0 {
-		of = max(of-s.begin.Sub(d.stages[i].begin), time.Second)
-	}
-	return of
-}
+// overSteps are the budgets of parts that are more than one step: the fence with its doubts, the wait for the TTL with the check
+// from outside, and the way back. The report tells them by themselves.
+var overSteps = []string{"fence", "outside", "return"}
 
-func (d *disaster) riskOf(name string) *time.Time {
+// budgetsOf are the budgets of several steps, as the console shows them.
+func (d *disaster) budgetsOf() (all []drillreport.Budget) {
 	for _, b := range d.Budgets() {
-		if b.Name == name {
-			return b.RiskAt
+		if slices.Contains(overSteps, b.Name) {
+			all = append(all, drillreport.Budget{Name: b.Name, Of: b.Of, Begin: b.Since, End: b.EndedAt, AtRisk: b.RiskAt})
 		}
 	}
-	return nil
+	return all
+}
+
+// ownBudget is the budget of a step that has one of its own, and when it was warned of.
+func (d *disaster) ownBudget(name string) (of time.Duration, risk *time.Time) {
+	if slices.Contains(overSteps, name) {
+		return 0, nil
+	}
+	for _, b := range d.Budgets() {
+		if b.Name == name {
+			return b.Of, b.RiskAt
+		}
+	}
+	return d.on.Budget(name), nil // it was not reached
 }
 
 // decisions are all answers, refused ones too.

@@ -6,6 +6,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"tejun/activities"
 	"tejun/internal/drillreport"
 	store "tejun/internal/records"
 	"tejun/internal/system"
@@ -33,11 +34,17 @@ func (d *disaster) decideReturn(ctx workflow.Context) error {
 	if err := d.bringData(ctx); err != nil {
 		return err
 	}
-	if err := d.stepOnly(ctx, d.startStep()); err != nil {
+	if err := d.stepIn(ctx, drillreport.PartReturn, d.startStep()); err != nil {
 		return err
 	}
 	if d.on.Via == system.ViaGlobalCluster && d.graceful() {
-		if err := d.stepOnly(ctx, runbook.StepSpec{Name: "switch-back", Title: "データベースの切り戻し · Make the primary region the writer again", Do: d.switchBack}); err != nil {
+		back := runbook.StepSpec{Name: "switch-back", Title: "データベースの切り戻し · Make the primary region the writer again", Do: d.switchBack}
+		if err := d.stepIn(ctx, drillreport.PartReturn, back); err != nil {
+			return err
+		}
+	}
+	if workflow.GetVersion(ctx, "primary-looked-at", workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+		if err := d.stepIn(ctx, drillreport.PartReturn, d.checkPrimary()); err != nil {
 			return err
 		}
 	}
@@ -70,13 +77,34 @@ func (d *disaster) bringData(ctx workflow.Context) error {
 // startStep starts those services of the primary region that users need, before they are sent there. Jobs, and what stands for them,
 // come last, when nobody writes in the DR region any more.
 func (d *disaster) startStep() runbook.StepSpec {
-	serve := func(name string) bool {
-		return slices.ContainsFunc(d.on.Services, func(v system.DisasterServiceTarget) bool { return v.Name == name })
-	}
 	return runbook.StepSpec{
 		Name: "start-primary", Title: "本番系サービスの起動 · Start the services of the primary region",
-		Do:     func(ctx workflow.Context) error { return d.startPrimary(ctx, serve) },
+		Do:     func(ctx workflow.Context) error { return d.startPrimary(ctx, d.serves) },
 		SkipIf: "the primary region's services have been started by hand",
+	}
+}
+
+// serves tells whether users need a service of the primary region: those that the DR region has in its place.
+func (d *disaster) serves(name string) bool {
+	return slices.ContainsFunc(d.on.Services, func(v system.DisasterServiceTarget) bool { return v.Name == name })
+}
+
+// checkPrimary looks at every service that users need, also at those that the run has not stopped, as the primary region may have lost
+// them by itself. Nobody can skip it: users are not sent to a region that does not serve.
+func (d *disaster) checkPrimary() runbook.StepSpec {
+	return runbook.StepSpec{
+		Name: "check-primary", Title: "本番系の稼働確認 · Make sure that the primary region serves before its users come back",
+		Do: func(ctx workflow.Context) error {
+			var needed []int
+			for i, v := range d.on.PrimaryServices {
+				if d.serves(v.Name) {
+					needed = append(needed, i)
+				}
+			}
+			return each(ctx, len(needed), func(ctx workflow.Context, n int) runbook.Future[struct{}] {
+				return runbook.Start(ctx, runbook.Settle, ecs.AwaitECSService, activities.ServiceCheck{ServiceRef: d.primaryService(needed[n]), Want: activities.ServiceServing})
+			})
+		},
 	}
 }
 
@@ -90,7 +118,7 @@ func (d *disaster) back(name string, undo func(workflow.Context) error) func(wor
 func (d *disaster) wayBack(ctx workflow.Context, err error) error {
 	if d.real() && d.stays(err) {
 		d.Keep()
-		d.StaysAs("everything, as it is: " + strings.Join(d.reached(), ", ") + ". Nothing goes back by itself after a real disaster")
+		d.StaysAs("everything, as it is: " + strings.Join(d.reached(), ", ") + ". Nothing goes back by itself after a real disaster" + d.whyFenced())
 	}
 	left := error(nil)
 	back := func(ctx workflow.Context) error {
@@ -116,10 +144,22 @@ func (d *disaster) stays(err error) bool {
 	switch {
 	case err == nil, d.result.DeclaredAt == nil: // it goes back; or nothing was begun
 		return false
-	case d.redirecting:
+	case d.onward():
 		return true
 	}
 	return !d.givenUp()
+}
+
+// onward tells whether there is no way back by itself, whoever gives the run up: users may have been sent away; or the data may have been
+// failed over, and a primary region that wrote again would write data that nobody can join with them.
+func (d *disaster) onward() bool { return d.redirecting || d.failedOver }
+
+// whyFenced says why the primary region is not let write again, although nobody was sent away yet.
+func (d *disaster) whyFenced() string {
+	if !d.failedOver || d.redirecting {
+		return ""
+	}
+	return ": the global cluster was failed over, perhaps, without what " + d.on.Region + " wrote last, so " + d.on.Region + " must not write again. Look where its writer is, then bring the services up beside it"
 }
 
 // givenUp tells whether a person has given the run up: what ends it otherwise is that nobody answered.
@@ -134,9 +174,12 @@ func (d *disaster) givenUp() bool {
 func (d *disaster) reached() []string {
 	var names []string
 	for _, s := range d.Status().Steps {
-		if s.StartedAt != nil && s.Name != "take" {
+		if s.StartedAt != nil && !onlyLooks(s.Name) {
 			names = append(names, s.Name)
 		}
+	}
+	if len(names) == 0 {
+		names = []string{"nothing was changed yet"}
 	}
 	return names
 }
@@ -151,7 +194,7 @@ func (d *disaster) outcome(err error) string {
 	case d.result.DeclaredAt == nil:
 		return store.DisasterDeclined
 	case d.real() && d.stays(err):
-		if d.result.RestoredAt != nil {
+		if d.result.RestoredAt != nil || d.vouched() {
 			return store.DisasterStays
 		}
 		return store.DisasterFailed

@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -20,7 +21,7 @@ const roundTo = time.Minute
 func (d *disaster) steps() []runbook.StepSpec {
 	steps := []runbook.StepSpec{takeStep(d.Run, d.resources())}
 	if d.real() {
-		steps = append(steps, d.fenceStep())
+		steps = append(steps, d.planStep(nil), d.fenceStep())
 		if d.finalCopy != nil {
 			steps = append(steps, d.lastCopy())
 		}
@@ -34,9 +35,14 @@ func (d *disaster) step(ctx workflow.Context, s runbook.StepSpec) error {
 	return d.within(ctx, s.Name, s.Title, func(ctx workflow.Context) error { return d.stepOnly(ctx, s) })
 }
 
-// stepOnly does a step, and notes its time for the report.
+// stepOnly does a step of the recovery, and notes its time for the report.
 func (d *disaster) stepOnly(ctx workflow.Context, s runbook.StepSpec) error {
-	return d.stage(ctx, s.Name, drillreport.PartRecovery, func(ctx workflow.Context) error { return d.Step(ctx, d.firm(s)) })
+	return d.stepIn(ctx, drillreport.PartRecovery, s)
+}
+
+// stepIn does a step of a part of the report, and notes its time.
+func (d *disaster) stepIn(ctx workflow.Context, part string, s runbook.StepSpec) error {
+	return d.stage(ctx, s.Name, part, func(ctx workflow.Context) error { return d.Step(ctx, d.firm(s)) })
 }
 
 // firm makes a step of a real disaster one that is never given up by itself: not because nobody answers, and not because what came up
@@ -47,7 +53,7 @@ func (d *disaster) firm(s runbook.StepSpec) runbook.StepSpec {
 	}
 	do := s.Do
 	s.InsistUntil = d.on.HoldUntil
-	s.Onward = d.redirecting
+	s.Onward = d.onward
 	s.Do = func(ctx workflow.Context) error {
 		err := do(ctx)
 		if runbook.IsEnd(err, activities.Unfit) {
@@ -96,6 +102,7 @@ func (d *disaster) database() runbook.StepSpec {
 		step.UndoTitle = "書込み先を元のリージョンへ戻す · Make the primary region the writer again"
 	case d.on.Via == system.ViaGlobalCluster:
 		step.Do = func(ctx workflow.Context) error {
+			d.failedOver = workflow.GetVersion(ctx, "failover-stays", workflow.DefaultVersion, 1) != workflow.DefaultVersion
 			if _, err := runbook.Call(ctx, runbook.Change, disasterDatabase.FailoverGlobalCluster, activities.GlobalFailover{GlobalMove: move, AllowDataLoss: true}); err != nil {
 				return err
 			}
@@ -205,7 +212,11 @@ func (d *disaster) scale() runbook.StepSpec {
 	return runbook.StepSpec{
 		Name: "scale", Title: "サービスの起動 · Start the services in the DR region",
 		Do: func(ctx workflow.Context) error {
-			err := d.eachService(ctx, func(ctx workflow.Context, i int) runbook.Future[struct{}] {
+			digests, err := d.digests()
+			if err != nil {
+				return err
+			}
+			err = d.eachService(ctx, func(ctx workflow.Context, i int) runbook.Future[struct{}] {
 				return runbook.Start(ctx, runbook.Change, disasterECS.ScaleDisasterService, d.serviceChange(i))
 			})
 			if err != nil {
@@ -214,7 +225,7 @@ func (d *disaster) scale() runbook.StepSpec {
 			var waits []runbook.Future[activities.Running]
 			for i, v := range d.on.Services {
 				waits = append(waits, runbook.Start(ctx, runbook.Settle, disasterECS.AwaitDisasterService, activities.DisasterServiceCheck{
-					DisasterServiceRef: activities.DisasterServiceRef{Name: v.Name}, Digest: d.deployed.Digests[i].Digest,
+					DisasterServiceRef: activities.DisasterServiceRef{Name: v.Name}, Digest: digests[i],
 				}))
 			}
 			var failed error
@@ -227,6 +238,20 @@ func (d *disaster) scale() runbook.StepSpec {
 		Undo:      d.back("scale-down", func(ctx workflow.Context) error { return d.eachService(ctx, d.revertService) }),
 		UndoTitle: "サービスの停止 · Stop the services in the DR region",
 	}
+}
+
+// digests are what the pipeline has deployed, in the order of the services. It deploys what system.yaml names at that time, which need not
+// be what the run began with.
+func (d *disaster) digests() ([]string, error) {
+	digests := make([]string, len(d.on.Services))
+	for i, v := range d.on.Services {
+		at := slices.IndexFunc(d.deployed.Digests, func(image activities.DisasterImage) bool { return image.Name == v.Name })
+		if at < 0 {
+			return nil, runbook.End(activities.Refused, "the pipeline %s has deployed nothing for the service %s: disaster.ecs.services in system.yaml has changed since the run began. Put it back, then give the run up or begin anew", d.on.Pipeline, v.Name)
+		}
+		digests[i] = d.deployed.Digests[at].Digest
+	}
+	return digests, nil
 }
 
 // eachService does the same with all services of the DR region at once and waits for all of them.

@@ -15,6 +15,7 @@ import (
 	"tejun/internal/records"
 	"tejun/internal/system"
 	"tejun/workflows"
+	"tejun/workflows/runbook"
 )
 
 // regions is both regions of a world, as far as a recovery sees them.
@@ -23,9 +24,11 @@ type regions struct {
 	at      regionState
 	sick    bool   // the DR site does not answer well
 	lost    bool   // the primary region does not answer
+	slow    bool   // its services end only while they are waited for
 	via     string //
 	after   string // once this call was made, then happens
 	then    func()
+	images  []activities.DisasterImage // that the DR pipeline deploys
 	asked   system.DisasterRequest
 	reports []activities.DisasterReport
 	rows    []records.Disaster // of the register: opened, finished
@@ -70,7 +73,7 @@ func act[I, O any](r *regions, name string, do func(I) (O, error)) {
 
 func newRegions(t *testing.T) *regions {
 	r := &regions{world: newWorldWithout(t, "PlanECSServiceStop", "StopECSService", "StartECSService", "AwaitECSService", "PlanSchedulerPause", "PauseSchedulerJobs", "ResumeSchedulerJobs"),
-		at: ordinary(), via: system.ViaSnapshot}
+		at: ordinary(), via: system.ViaSnapshot, images: []activities.DisasterImage{{Name: "web", Digest: "sha256:w"}, {Name: "api", Digest: "sha256:a"}}}
 	withVault(r.world)
 	r.primary()
 	r.database()
@@ -105,14 +108,24 @@ func (r *regions) primary() {
 		return planned("jobs", "ENABLED", "DISABLED")
 	})
 	act(r, "StopECSService", func(in activities.ServiceChange) (struct{}, error) {
-		r.at.Primary[in.Service] = 0
+		if !r.slow {
+			r.at.Primary[in.Service] = 0
+		}
 		return struct{}{}, r.unreachable()
 	})
 	act(r, "StartECSService", func(in activities.ServiceChange) (struct{}, error) {
 		r.at.Primary[in.Service] = ordinary().Primary[in.Service]
 		return struct{}{}, r.unreachable()
 	})
-	act(r, "AwaitECSService", func(activities.ServiceCheck) (struct{}, error) { return struct{}{}, r.unreachable() })
+	act(r, "AwaitECSService", func(in activities.ServiceCheck) (struct{}, error) {
+		if in.Want == activities.ServiceStopped {
+			r.at.Primary[in.Service] = 0
+		}
+		if in.Want == activities.ServiceServing && r.at.Primary[in.Service] == 0 {
+			return struct{}{}, runbook.End(activities.InvalidInput, "service %s: it is not meant to run", in.Service)
+		}
+		return struct{}{}, r.unreachable()
+	})
 	act(r, "PauseSchedulerJobs", func(activities.JobsChange) (struct{}, error) {
 		r.at.Jobs = false
 		return struct{}{}, r.unreachable()
@@ -185,7 +198,7 @@ func (r *regions) software() {
 		return activities.DisasterExecution{ExecutionID: "e1"}, nil
 	})
 	act(r, "AwaitDisasterPipeline", func(activities.DisasterExecution) (activities.DisasterDeployed, error) {
-		return activities.DisasterDeployed{Digests: []activities.DisasterImage{{Name: "web", Digest: "sha256:w"}, {Name: "api", Digest: "sha256:a"}}}, nil
+		return activities.DisasterDeployed{Digests: r.images}, nil
 	})
 	act(r, "StopDisasterPipeline", func(activities.DisasterPipelineRun) (struct{}, error) { return struct{}{}, nil })
 	stub(r.world, "PlanDisasterService", func(in activities.DisasterServiceRef) (plan.Change, error) {
@@ -196,7 +209,7 @@ func (r *regions) software() {
 		return struct{}{}, nil
 	})
 	act(r, "AwaitDisasterService", func(in activities.DisasterServiceCheck) (activities.Running, error) {
-		require.NotEmpty(r.t, in.Digest)
+		require.Equal(r.t, map[string]string{"web": "sha256:w", "api": "sha256:a"}[in.Name], in.Digest)
 		return activities.Running{}, nil
 	})
 	act(r, "RevertDisasterService", func(in activities.DisasterServiceChange) (struct{}, error) {
@@ -213,7 +226,7 @@ func (r *regions) software() {
 
 func (r *regions) names() {
 	stub(r.world, "PlanRoute53Redirect", func(in activities.Redirect) (plan.Change, error) {
-		return planned("route53:"+in.Name, home, dr)
+		return planned("route53:"+in.Name, r.at.Record, dr)
 	})
 	act(r, "ApplyRoute53Redirect", func(in activities.RedirectChange) (activities.Redirected, error) {
 		r.at.Record = dr
@@ -244,7 +257,7 @@ func (r *regions) register() {
 			SystemID: "test", Environment: "development", Mode: q.Mode, Manner: q.Manner, Requester: q.Requester, Operator: q.Operator,
 			Declarers: []system.DeclarerTarget{{Person: "ito", Wait: 10 * time.Minute}, {Person: "sato", Wait: 10 * time.Minute}, {Person: "suzuki"}},
 			RTO:       2 * time.Hour, RPO: 25 * time.Hour, HoldUntil: q.At.Add(24 * time.Hour).UTC(), MailList: "officers",
-			Budgets: []system.DisasterBudget{{Step: "declare", Of: 15 * time.Minute}, {Step: "database", Of: 40 * time.Minute}, {Step: "outside", Of: 10 * time.Minute}, {Step: "return", Of: time.Hour}},
+			Budgets: []system.DisasterBudget{{Step: "declare", Of: 15 * time.Minute}, {Step: "fence", Of: 10 * time.Minute}, {Step: "database", Of: 40 * time.Minute}, {Step: "outside", Of: 10 * time.Minute}, {Step: "return", Of: time.Hour}},
 			Region:  home, DRRegion: dr, Database: "db", Via: r.via, Cluster: restoredAt + "-" + q.Operation,
 			PrimaryCluster: "main", PrimaryServices: []system.ServiceTarget{{Name: "web", Service: "gzs-web"}, {Name: "batch", Service: "gzs-batch"}},
 			PrimaryJobs: []system.JobTarget{{Name: "nightly"}}, Pipeline: "gzs-dr", ECSCluster: "main-dr",

@@ -38,6 +38,7 @@ type world struct {
 	fail     map[string]func(int) error // by activity name; the argument counts the calls from 1
 	tries    map[string]int             //
 	evidence []records.Evidence         //
+	mail     []activities.Mail          // in order
 	drift    int                        // raising it changes every plan
 	eligible []string                   // officers
 	conflict string                     // who holds the resources, "" for nobody
@@ -136,7 +137,7 @@ func (w *world) changes() {
 		if m.Resend {
 			call += ":again"
 		}
-		w.calls = append(w.calls, call)
+		w.calls, w.mail = append(w.calls, call), append(w.mail, m)
 		return activities.MailResult{MessageIDs: []string{"m"}}, nil
 	})
 	stub(w, "CheckSite", func(c activities.SiteCheck) (activities.SiteSeen, error) {

@@ -94,6 +94,11 @@ func (r Report) Check() error {
 	if len(r.Steps) > mostSteps || len(r.Decisions) > mostLines {
 		wrong("%d steps and %d decisions are more than a report takes: %d and %d", len(r.Steps), len(r.Decisions), mostSteps, mostLines)
 	}
+	for _, b := range r.Budgets {
+		if b.Name == "" || b.Of <= 0 || b.End != nil && b.End.Before(b.Begin) {
+			wrong("budget %q: it needs a name and a span, and ends after it begins", b.Name)
+		}
+	}
 	seen := map[string]bool{}
 	for i, s := range r.Steps {
 		at := fmt.Sprintf("step %d (%s)", i+1, s.Name)

@@ -37,6 +37,7 @@ type page struct {
 	Matrix           []matrixRow
 	Answers          []Decision // in the order of time
 	Previous         *records.Disaster
+	Spent            []spent // budgets of several steps
 	Findings         bool
 }
 
@@ -80,7 +81,10 @@ func HTML(r Report, n Names) ([]byte, error) {
 func (r Report) page(n Names) page {
 	p := page{
 		Report: r, Names: n, Recovery: r.chartOf(PartRecovery), Return: r.chartOf(PartReturn), Totals: r.totals(), Runs: r.runs(), Trend: r.trend(),
-		Answers: slices.Clone(r.Decisions), Previous: r.previous(),
+		Answers: slices.Clone(r.Decisions), Previous: r.previous(), Spent: r.spend(),
+	}
+	for _, s := range p.Spent {
+		p.Findings = p.Findings || s.Over() || s.AtRisk != nil
 	}
 	slices.SortStableFunc(p.Answers, func(a, b Decision) int { return a.At.Compare(b.At) })
 	for _, m := range r.measure() {

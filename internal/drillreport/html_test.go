@@ -49,7 +49,7 @@ func TestARealDisasterIsNotCalledADrill(t *testing.T) {
 func TestARunThatWasNeverDeclaredHasAReportToo(t *testing.T) {
 	r := sample()
 	r.Declared, r.RestoredAt, r.ReturnedAt, r.DataAt, r.Outcome, r.Earlier, r.Decisions = nil, nil, nil, nil, records.DisasterDeclined, nil, nil
-	r.Steps[0].Human[0].Who = ""
+	r.Steps[0].Human[0].Who, r.Budgets = "", nil
 	for i := range r.Steps[1:] {
 		r.Steps[i+1] = Step{Name: r.Steps[i+1].Name, Part: r.Steps[i+1].Part, Outcome: StepNotReached}
 	}
@@ -70,6 +70,11 @@ func TestADrillOverMidnightSaysWhichDay(t *testing.T) {
 	}
 	for _, at := range []*time.Time{&r.StartedAt, &r.Declared.At, r.RestoredAt, r.ReturnedAt, &r.EndedAt} {
 		late(at)
+	}
+	for i := range r.Budgets {
+		r.Budgets[i].Begin = r.Budgets[i].Begin.Add(13 * time.Hour)
+		late(r.Budgets[i].End)
+		late(r.Budgets[i].AtRisk)
 	}
 	for i := range r.Steps {
 		late(r.Steps[i].Begin)

@@ -40,6 +40,7 @@ type Report struct {
 	RTOTarget time.Duration `json:"rtoTarget"`
 	RPOTarget time.Duration `json:"rpoTarget"`
 
+	Budgets   []Budget   `json:"budgets"`   // of parts that are more than one step; a step's own stands with it
 	Steps     []Step     `json:"steps"`     // in the order in which they are carried out, those that were not reached too
 	Decisions []Decision `json:"decisions"` // every one, refused ones too, in any order
 	Outcome   string     `json:"outcome"`   // one of records.DisasterOutcomes
@@ -82,6 +83,15 @@ type Step struct {
 	AtRisk  *time.Time    `json:"atRisk"` // when it was warned that most of the budget is used
 	Outcome string        `json:"outcome"`
 	Comment string        `json:"comment"` // why it was skipped, what failed
+}
+
+// Budget is one of a part of the run that is more than one step, as the run has watched it.
+type Budget struct {
+	Name   string        `json:"name"` // the same in every run: fence, outside, return
+	Of     time.Duration `json:"of"`
+	Begin  time.Time     `json:"begin"`
+	End    *time.Time    `json:"end"`    // nil: it was going on when the report was written
+	AtRisk *time.Time    `json:"atRisk"` // when it was warned that most of it is used
 }
 
 // Span is a time in which the run waited for people: a gate, or a question that was open.

@@ -49,6 +49,10 @@ func sample() Report {
 		Requester: "takahashi", Operator: "tanaka", StartedAt: at(10, 0, 0), Declared: &Declared{By: []string{"ito"}, At: at(10, 8, 40)},
 		DataAt: ptr(at(3, 15, 0)), Data: "rds:gzs-infra-db-2027-01-18-03-15（大阪への複製）", RestoredAt: ptr(at(11, 12, 9)), ReturnedAt: ptr(at(11, 47, 31)), EndedAt: at(11, 58, 3),
 		RTOTarget: 2 * time.Hour, RPOTarget: 25 * time.Hour, Outcome: records.DisasterReturned,
+		Budgets: []Budget{
+			{Name: "outside", Of: 10 * time.Minute, Begin: at(11, 8, 2), End: ptr(at(11, 12, 9))},
+			{Name: "return", Of: 15 * time.Minute, Begin: at(11, 42, 6), End: ptr(at(11, 57, 40)), AtRisk: ptr(at(11, 54, 6))},
+		},
 		Steps: []Step{
 			step("declare", PartRecovery, at(10, 0, 2), at(10, 8, 40), 15*time.Minute, wait(at(10, 0, 3), at(10, 8, 40), "ito", "宣言の承認待ち")),
 			step("data", PartRecovery, at(10, 8, 41), at(10, 9, 10), 0),
@@ -103,14 +107,15 @@ func earlier(day, title string, rto, human int, slower float64) records.Disaster
 
 // night is a real disaster in the evening, whose return was decided the next morning, after a doubt that was answered.
 func night() Report {
-	fence := step("fence", PartRecovery, at(20, 14, 5), at(20, 26, 0), 10*time.Minute)
-	fence.AtRisk, fence.Comment = ptr(at(20, 22, 5)), "東京リージョンのAPIが応答せず、停止を確認できない。"
+	fence := step("fence", PartRecovery, at(20, 14, 5), at(20, 26, 0), 0)
+	fence.Comment = "東京リージョンのAPIが応答せず、停止を確認できない。"
 	smoke := step("smoke", PartRecovery, at(21, 22, 3), at(21, 23, 1), 5*time.Minute)
 	r := sample()
 	r.WorkflowID, r.Title, r.Reason, r.Ticket, r.Mode, r.Redirected = "dr-real-2027-01-18", "東京リージョン障害に伴う切替", "東京リージョンの広域障害", "INC-20270118-0a1b2c3d4e5f", records.ModeReal, "www.gzs.example.go.jp"
 	r.StartedAt, r.DisasterAt, r.Declared, r.RestoredAt, r.ReturnedAt, r.EndedAt = at(20, 2, 0), ptr(at(19, 41, 0)), &Declared{By: []string{"sato"}, At: at(20, 14, 4)}, ptr(at(22, 31, 40)), ptr(at(33, 12, 50)), at(33, 20, 1)
 	r.Earlier = append(r.Earlier, earlier("2024-01-23", "令和5年度 大規模災害対応訓練", 9000, 1000, 2.2), earlier("2023-01-24", "令和4年度 大規模災害対応訓練（夜間、職員招集を含む）", 36123, 30000, 9), earlier("2022-01-25", "令和3年度", 7200, 0, 1.5))
 	r.Note = "東京リージョンの復旧後、更新データを人手で反映した。"
+	r.Budgets = []Budget{{Name: "fence", Of: 10 * time.Minute, Begin: at(20, 14, 5), End: ptr(at(20, 58, 11)), AtRisk: ptr(at(20, 22, 5))}}
 	r.Steps = []Step{
 		step("declare", PartRecovery, at(20, 2, 2), at(20, 14, 4), 15*time.Minute, wait(at(20, 2, 3), at(20, 14, 4), "sato", "宣言の承認待ち")),
 		fence,

@@ -59,6 +59,14 @@ func budget(m measured) any {
 	return m.Budget
 }
 
+// budgets are those of several steps; a step's own stands with the step.
+func (b *book) budgets() {
+	b.head("対象", "開始", "期限", "終了", "計", "うち人", "予算", "予算比", "予算警告", "結果")
+	for _, s := range b.page.Spent {
+		b.line(s.Title(), s.Time.from, s.Due(), s.Time.to, s.Total, s.Waited, s.Of, share(s.Total.Seconds()/s.Of.Seconds()), s.AtRisk, s.Kept())
+	}
+}
+
 func (b *book) waits() {
 	b.head("手順", "待っていたこと", "回答者", "開始", "終了", "待ち時間")
 	for _, w := range b.page.Waits {

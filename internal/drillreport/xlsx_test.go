@@ -38,7 +38,7 @@ func rowNamed(t *testing.T, f *excelize.File, sheet, name string) []string {
 
 func TestTheWorkbookHasTheFiguresOfTheReport(t *testing.T) {
 	f := workbook(t, sample())
-	require.Equal(t, []string{"概要", "手順", "待ち時間", "判断", "比較", "手順の比較"}, f.GetSheetList())
+	require.Equal(t, []string{"概要", "手順", "予算", "待ち時間", "判断", "比較", "手順の比較"}, f.GetSheetList())
 	for name, want := range map[string]string{
 		"区分": "訓練", "宣言": "2027年1月18日 10:08:40", "RTO実績": "1:03:29", "RPO実績": "6:53:40", "RPO目標": "25:00:00", "全体の所要時間": "1:58:03", "宣言者": "伊藤 美咲", "証跡の件数": "143",
 	} {

@@ -10,7 +10,10 @@ import (
 	"tejun/internal/strictyaml"
 )
 
-const recovery = "DisasterRecovery" // the runbook of row 21
+const (
+	recovery  = "DisasterRecovery" // the runbook of row 21
+	mostLooks = 1000               // of a watch: each of them stands in the run's history
+)
 
 var (
 	zoneForm          = regexp.MustCompile(`^Z[A-Z0-9]{5,31}$`)
@@ -159,9 +162,13 @@ func (r *report) view(path, address, host string) {
 }
 
 func (r *report) validateDisasterTimes(at string, d *Disaster) {
-	if r.span(at+".watch.duration", d.Watch.Duration, time.Second, 12*time.Hour) &&
-		r.span(at+".watch.every", d.Watch.Every, 100*time.Millisecond, time.Hour) && d.Watch.Every > d.Watch.Duration {
-		r.Add(at+".watch.every", "%s is longer than the watch of %s: look more often", d.Watch.Every, d.Watch.Duration)
+	if r.span(at+".watch.duration", d.Watch.Duration, time.Second, 12*time.Hour) && r.span(at+".watch.every", d.Watch.Every, 100*time.Millisecond, time.Hour) {
+		switch looks := d.Watch.Duration / d.Watch.Every; {
+		case looks < 1:
+			r.Add(at+".watch.every", "%s is longer than the watch of %s: look more often", d.Watch.Every, d.Watch.Duration)
+		case looks > mostLooks:
+			r.Add(at+".watch.every", "%s makes %d looks in the watch of %s, and the run's history has room for %d: look more seldom, or watch for a shorter time", d.Watch.Every, looks, d.Watch.Duration, mostLooks)
+		}
 	}
 	var target, all time.Duration
 	whole := true

@@ -66,7 +66,7 @@ func TestAHeldStepThatInsistsIsNotRolledBackBySilence(t *testing.T) {
 	b.at(9*hour, Retry, by("kato"))
 	tries := 0
 	err := b.toy(func(ctx workflow.Context, r *Run) error {
-		return r.Step(ctx, StepSpec{Name: "s", Title: "S", Onward: true, InsistUntil: start.Add(20 * hour), Do: func(workflow.Context) error {
+		return r.Step(ctx, StepSpec{Name: "s", Title: "S", Onward: func() bool { return true }, InsistUntil: start.Add(20 * hour), Do: func(workflow.Context) error {
 			if tries++; tries == 1 {
 				return final("no")
 			}
@@ -91,7 +91,7 @@ func TestAHeldStepWithoutAWayBackTakesNoRollback(t *testing.T) {
 	b.at(2*hour, Retry, by("kato"))
 	tries := 0
 	err := b.toy(func(ctx workflow.Context, r *Run) error {
-		return r.Step(ctx, StepSpec{Name: "s", Title: "S", Onward: true, Do: func(workflow.Context) error {
+		return r.Step(ctx, StepSpec{Name: "s", Title: "S", Onward: func() bool { return true }, Do: func(workflow.Context) error {
 			if tries++; tries == 1 {
 				return final("no")
 			}

@@ -25,8 +25,9 @@ type StepSpec struct {
 	Lasts string
 	// SkipIf says under which condition a person may skip the step when it is held; "" means never.
 	SkipIf string
-	// Onward: there is no way back from here by itself, so rollback is not among the answers when the step is held.
-	Onward bool
+	// Onward tells, whenever the step is held, that there is no way back from here by itself: then rollback is not among the answers.
+	// nil: there always is one.
+	Onward func() bool
 	// InsistUntil is how long people are told again about the held step, instead of a rollback when nobody has answered once. The
 	// zero time is for a rollback.
 	InsistUntil time.Time
@@ -47,11 +48,7 @@ func (r *Run) Step(ctx workflow.Context, s StepSpec) error {
 		undo := StepSpec{Name: "undo-" + s.Name, Title: s.UndoTitle, Do: s.Undo, SkipIf: "somebody has put it back by hand"}
 		r.undo = append(r.undo, undoEntry{step: undo, of: s.Name})
 	}
-	answers := []string{Retry, Skip, Rollback}
-	if s.Onward {
-		answers = answers[:2]
-	}
-	return r.perform(ctx, s, Running, answers)
+	return r.perform(ctx, s, Running, []string{Retry, Skip, Rollback})
 }
 
 // perform runs a step until it is done, skipped or given up.
@@ -89,10 +86,14 @@ func (r *Run) perform(ctx workflow.Context, s StepSpec, state State, answers []s
 			line.State = StepFailed
 			return End(ErrRolledBack, "the step %q failed: %s", s.Name, line.Error)
 		}
-		answer, err := r.hold(ctx, s, state, line.Error, answers)
+		taken := answers
+		if s.Onward != nil && s.Onward() {
+			taken = []string{Retry, Skip}
+		}
+		answer, err := r.hold(ctx, s, state, line.Error, taken)
 		for err == nil && answer == "" && workflow.Now(ctx).Before(s.InsistUntil) {
 			r.pages++
-			answer, err = r.hold(ctx, s, state, line.Error, answers)
+			answer, err = r.hold(ctx, s, state, line.Error, taken)
 		}
 		line = r.line(s)
 		if err != nil {

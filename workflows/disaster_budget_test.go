@@ -1,0 +1,56 @@
+package workflows_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tejun/activities"
+	"tejun/internal/drillreport"
+	"tejun/workflows/runbook"
+)
+
+// What the console says of a budget the report says too, also of those that several steps share: the doubt counts into that of the
+// fence, and that of the way back is no budget of the officer's decision.
+func TestTheReportTellsTheBudgetsAsTheConsoleDoes(t *testing.T) {
+	r := newRegions(t)
+	r.lost = true
+	r.after, r.then = "ApplyRoute53Redirect", func() { r.lost = false } // users come back to a region that is back
+	r.fail["RevertRoute53Redirect"] = func(n int) error {
+		if n == 1 {
+			return runbook.End(activities.Denied, "no permission")
+		}
+		return nil
+	}
+	table := goingBack()
+	r.env.RegisterDelayedCallback(func() { table["decision fence"] = [2]string{"resume", "sato"} }, 20*time.Minute)
+	r.env.RegisterDelayedCallback(func() { table["held undo-redirect"] = [2]string{"retry", "kato"} }, 3*time.Hour)
+	r.answers(table)
+	require.NoError(t, r.recover(realInput("ungraceful")))
+	report := r.reports[0].Report
+	steps := map[string]drillreport.Step{}
+	for _, s := range report.Steps {
+		steps[s.Name] = s
+	}
+	shared := map[string]drillreport.Budget{}
+	for _, b := range report.Budgets {
+		shared[b.Name] = b
+	}
+	missed := []string{}
+	for _, line := range r.status().Budgets {
+		if line.Over(r.env.Now()) {
+			missed = append(missed, line.Name)
+		}
+		if b, ok := shared[line.Name]; ok {
+			require.Equal(t, drillreport.Budget{Name: line.Name, Of: line.Of, Begin: line.Since, End: line.EndedAt, AtRisk: line.RiskAt}, b)
+			require.Zero(t, steps[line.Name].Budget, "%s: told once", line.Name)
+			require.Nil(t, steps[line.Name].AtRisk, line.Name)
+			continue
+		}
+		require.Equal(t, line.Of, steps[line.Name].Budget, line.Name)
+		require.Equal(t, line.RiskAt, steps[line.Name].AtRisk, line.Name)
+	}
+	require.Equal(t, []string{"fence", "return"}, missed)
+	require.Len(t, shared, 3, "fence, outside and return: %v", shared)
+}
