@@ -34,7 +34,7 @@ func newDisaster(d Deps, cfg aws.Config, changes changer, site *Site) Disaster {
 		DisasterPipeline: &DisasterPipeline{elsewhere: there, records: d.Records},
 		DisasterECS:      &DisasterECS{elsewhere: there, changes: changes},
 		DisasterSite:     &DisasterSite{site: site, now: time.Now},
-		DisasterFence:    &DisasterFence{cfg: cfg, system: d.System},
+		DisasterFence:    &DisasterFence{cfg: cfg, system: d.System, records: d.Records},
 	}
 }
 
