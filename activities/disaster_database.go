@@ -60,16 +60,28 @@ type DisasterEndpoint struct {
 // DisasterDatabase makes the data available in the DR region: by a restored cluster, or by the secondary of a global one.
 type DisasterDatabase struct {
 	elsewhere
-	records rdsRecords
-	wait    time.Duration // between two readings of the same object
-	now     func() time.Time
+	records   rdsRecords
+	disasters standingStore
+	serves    whoServes
+	wait      time.Duration // between two readings of the same object
+	now       func() time.Time
 }
 
-// ReadDisasterData finds the newest data in the DR region. Without any it is refused (Refused).
+// ReadDisasterData finds the newest data in the DR region. Without any it is refused (Refused), and so is a drill while the DR region
+// serves after a real disaster: every plan begins here, before anything is done.
 func (a *DisasterDatabase) ReadDisasterData(ctx context.Context, in DisasterDataQuery) (DisasterData, error) {
 	s, cfg, err := a.there()
 	if err != nil {
 		return DisasterData{}, err
+	}
+	if in.Mode != system.DisasterReal {
+		why, err := a.serves.standing(ctx, s, a.disasters)
+		if err == nil && why != "" {
+			err = fail(Refused, "this drill cannot begin: %s", why)
+		}
+		if err != nil {
+			return DisasterData{}, err
+		}
 	}
 	if in.Mode == system.DisasterReal && s.Disaster.Database.Via == system.ViaGlobalCluster {
 		return a.replicated(ctx, s, cfg)

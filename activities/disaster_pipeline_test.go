@@ -162,7 +162,7 @@ func TestDRServiceThatIsNotDescribedIsRefused(t *testing.T) {
 
 func TestFenceIsDoubtedUntilEverythingStands(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newBench(t, ownDatabase)
 	seen := must(b, b.set.DisasterFence.CheckDisasterFence, FenceCheck{})
 	assert.False(t, seen.Fenced)
 	assert.Len(t, seen.Doubts, len(b.system.ECS.Services)+len(b.system.Jobs))

@@ -26,12 +26,13 @@ const (
 type modeStore interface {
 	// DisasterModeOfRun is what the runs of a workflow ID were opened as: a drill if one of them was. ErrNotFound: none was.
 	DisasterModeOfRun(ctx context.Context, workflowID string) (string, error)
+	standingStore
 }
 
 // GuardInterceptor keeps drills away from production, and readiness checks away from everything. It reads from Temporal's own
 // task which runbook an activity works for, and from the register of disasters whether the run is a drill; nothing that the
 // workflow says counts. What is not registered as a real disaster is a drill. The clients of New then refuse whatever the rules
-// of a drill do not name (guard_rules.go), and the operated system's database takes no connection.
+// of a drill do not name (guard_rules.go), and all that a DR region which serves has to fear (guard_standing.go); the operated system's database takes no connection.
 //
 // An activity of which one call was refused fails, whatever it makes of the refusal. A guarded workflow starts, cancels and signals
 // no other one, continues as none and calls no other worker, which might not be guarded.

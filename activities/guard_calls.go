@@ -20,6 +20,7 @@ func (e *guardError) ErrorFault() smithy.ErrorFault { return smithy.FaultClient 
 // do what they always did.
 func guarded(cfg aws.Config, describe func() (*system.System, error)) aws.Config {
 	tags := newTagReader(cfg)
+	serves := whoServes{&Route53{client: globalRoute53(cfg)}}
 	cfg = cfg.Copy()
 	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), func(stack *middleware.Stack) error {
 		// The first step of a call: nothing of one that is refused is even written down for sending.
@@ -28,7 +29,7 @@ func guarded(cfg aws.Config, describe func() (*system.System, error)) aws.Config
 				call := guardCall{
 					service: awsmiddleware.GetServiceID(ctx), operation: awsmiddleware.GetOperationName(ctx), region: awsmiddleware.GetRegion(ctx), input: in.Parameters,
 				}
-				if err := permit(ctx, call, describe, tags); err != nil {
+				if err := permit(ctx, call, describe, tags, serves); err != nil {
 					return middleware.InitializeOutput{}, middleware.Metadata{}, err
 				}
 				return next.HandleInitialize(ctx, in)
@@ -44,7 +45,7 @@ type guardCall struct {
 }
 
 // permit returns why the call must not be made, or nil.
-func permit(ctx context.Context, call guardCall, describe func() (*system.System, error), tags tagReader) error {
+func permit(ctx context.Context, call guardCall, describe func() (*system.System, error), tags tagReader, serves whoServes) error {
 	watch, ok := ctx.Value(guardKey{}).(*guardWatch)
 	if !ok || isRead(call.operation) {
 		return nil
@@ -68,6 +69,15 @@ func permit(ctx context.Context, call guardCall, describe func() (*system.System
 	touched, why := scope.judge(call)
 	if why != "" {
 		return watch.refuse(what, why)
+	}
+	if usesDR(call) {
+		why, err := serves.standing(ctx, s, watch.store)
+		if err != nil {
+			return watch.doubts(err)
+		}
+		if why != "" {
+			return watch.refuse(what, why)
+		}
 	}
 	for _, r := range touched {
 		r.region, r.account = call.region, s.AWS.Account

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,8 +34,13 @@ import (
 
 // modes is a register of disasters: what the one run of the test was opened as; "" for a run that was not.
 type modes struct {
-	mode string
-	err  error
+	mode     string
+	err      error
+	standing error // why it cannot say whether a disaster stands
+}
+
+func (m modes) StandingDisaster(context.Context, string) (records.Disaster, error) {
+	return records.Disaster{}, cmp.Or(m.standing, records.ErrNotFound)
 }
 
 func (m modes) DisasterModeOfRun(context.Context, string) (string, error) {

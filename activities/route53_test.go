@@ -101,13 +101,18 @@ func TestRedirectThatNeverHappenedIsHarmlessToTakeBack(t *testing.T) {
 // rewrite changes the records of the rehearsal's name by another hand.
 func (b *bench) rewrite(change func(*types.ResourceRecordSet)) {
 	b.t.Helper()
+	b.rewriteOf(b.system.Disaster.Redirect.Rehearsal, change)
+}
+
+func (b *bench) rewriteOf(name string, change func(*types.ResourceRecordSet)) {
+	b.t.Helper()
 	client := route53.NewFromConfig(b.cfg)
 	to := b.system.Disaster.Redirect
-	out, err := client.ListResourceRecordSets(b.t.Context(), &route53.ListResourceRecordSetsInput{HostedZoneId: &to.Zone, StartRecordName: &to.Rehearsal})
+	out, err := client.ListResourceRecordSets(b.t.Context(), &route53.ListResourceRecordSetsInput{HostedZoneId: &to.Zone, StartRecordName: &name})
 	require.NoError(b.t, err)
 	in := &route53.ChangeResourceRecordSetsInput{HostedZoneId: &to.Zone, ChangeBatch: &types.ChangeBatch{}}
 	for _, r := range out.ResourceRecordSets {
-		if strings.HasPrefix(*r.Name, to.Rehearsal) {
+		if strings.HasPrefix(*r.Name, name) {
 			change(&r)
 			in.ChangeBatch.Changes = append(in.ChangeBatch.Changes, types.Change{Action: types.ChangeActionUpsert, ResourceRecordSet: &r})
 		}

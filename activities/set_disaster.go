@@ -20,15 +20,21 @@ type Disaster struct {
 	DisasterFence    *DisasterFence
 }
 
+// globalRoute53 is a client of Route 53, which knows no regions.
+func globalRoute53(cfg aws.Config) *route53.Client {
+	return route53.NewFromConfig(cfg, func(o *route53.Options) { o.Region = globalRegion })
+}
+
 func newDisaster(d Deps, cfg aws.Config, changes changer, site *Site) Disaster {
 	there := elsewhere{cfg: cfg, system: d.System}
+	names := &Route53{client: globalRoute53(cfg), changes: changes, system: d.System}
 	return Disaster{
-		Route53:          &Route53{client: route53.NewFromConfig(cfg, func(o *route53.Options) { o.Region = globalRegion }), changes: changes, system: d.System},
-		DisasterDatabase: &DisasterDatabase{elsewhere: there, records: d.Records, wait: readBackWait, now: time.Now},
+		Route53:          names,
+		DisasterDatabase: &DisasterDatabase{elsewhere: there, records: d.Records, disasters: d.Records, serves: whoServes{names}, wait: readBackWait, now: time.Now},
 		DisasterPipeline: &DisasterPipeline{elsewhere: there, records: d.Records},
 		DisasterECS:      &DisasterECS{elsewhere: there, changes: changes},
 		DisasterSite:     &DisasterSite{site: site, now: time.Now},
-		DisasterFence:    &DisasterFence{cfg: cfg, system: d.System},
+		DisasterFence:    &DisasterFence{cfg: cfg, system: d.System, records: d.Records},
 	}
 }
 

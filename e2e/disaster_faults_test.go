@@ -184,6 +184,13 @@ func TestAnUngracefulRecoveryAsksWhileTheLostRegionMayWriteAndStays(t *testing.T
 	require.ErrorContains(t, r.failure(), "Nothing goes back by itself")
 	require.Equal(t, records.DisasterStays, r.registered().Outcome)
 	require.NotEmpty(t, r.registered().ReportKey)
+
+	// What a drill uses serves the public now: none begins, and nothing is touched.
+	before := w.made()
+	second := w.begin("DisasterRecovery", disasterInput("drill", "ungraceful"))
+	require.Contains(t, second.ends(runbook.ErrRefused).Says, "After the DR region has stayed")
+	require.Equal(t, before, w.made())
+	require.Equal(t, sys.AWS.DRRegion, w.leadsTo())
 }
 
 func TestARecoveryByTheGlobalClusterMovesItsWriterAndBack(t *testing.T) {

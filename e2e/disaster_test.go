@@ -26,6 +26,7 @@ func disasterWorld(t *testing.T, changes ...func(*system.System)) *world {
 	own := func(s *system.System) {
 		n := s.ECS.Cluster[strings.LastIndex(s.ECS.Cluster, "-"):]
 		s.ID += n
+		s.Database.Cluster += n // runs of other worlds hold tables of theirs
 		d := &s.Disaster
 		d.ECS.Cluster += n
 		d.Pipeline += n

@@ -18,7 +18,7 @@ func (a *app) disasterCommand() *cobra.Command {
 		Long: `Drills and real disasters (row 21) are runs whose mode never changes once they have begun, and whose times, RTO and RPO are kept for
 comparison with later ones. They are started and answered as any other run.`,
 		Example: "  starter disaster list\n  starter disaster show disaster-recovery-20270118-1000-x7k2",
-	}, a.disasterListCommand(), a.disasterShowCommand())
+	}, a.disasterListCommand(), a.disasterShowCommand(), a.disasterReturnedCommand())
 }
 
 func (a *app) disasterListCommand() *cobra.Command {

@@ -14,6 +14,8 @@ func TestTheRegistryOfDisastersIsAskedForWhatItHas(t *testing.T) {
 	for says, args := range map[string][]string{
 		"--limit 0: must be at least 1":           {"disaster", "list", "--limit", "0"},
 		`--mode "test": write drill or real`:      {"disaster", "list", "--mode", "test"},
+		"who says that?":                          {"disaster", "returned", "r", "--reason", "x"},
+		"how was it brought back":                 {"disaster", "returned", "r", "--as", "suzuki", "--reason", " "},
 		"needs a run's ID":                        {"disaster", "show"},
 		"the database of the records is not know": {"disaster", "show", "r"},
 	} {
@@ -71,4 +73,19 @@ drill  returned  2026-11-20 (Fri) 10:00:00 JST  2h11m0s!  4m52s  7h9m0s  dr-1  å
 	require.NoError(t, json.Unmarshal(out.Bytes(), &read))
 	require.Equal(t, 7860, *read.RTO)
 	require.Equal(t, "u", read.UI)
+}
+
+// Only a real run that left something keeps drills from beginning, and only of that people can say that it is back.
+func TestOnlyWhatStaysCanBeBroughtBack(t *testing.T) {
+	stays := aDrill()
+	stays.Mode, stays.Outcome = records.ModeReal, records.DisasterStays
+	require.NoError(t, mayBeReturned(stays))
+	for says, change := range map[string]func(*records.Disaster){
+		"is a drill": func(d *records.Disaster) { d.Mode = records.ModeDrill }, "goes on": func(d *records.Disaster) { d.EndedAt = nil },
+		"ended as undone": func(d *records.Disaster) { d.Outcome = records.DisasterUndone }, "ended as returned": func(d *records.Disaster) { d.Outcome = records.DisasterReturned },
+	} {
+		d := stays
+		change(&d)
+		require.ErrorContains(t, mayBeReturned(d), says)
+	}
 }

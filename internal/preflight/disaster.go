@@ -90,6 +90,10 @@ func disasterGrants(sys *system.System) []grant {
 	for _, prefix := range []string{v.Database.DrillPrefix, v.Database.RealPrefix} {
 		clusters, instances = append(clusters, arn("rds", "cluster:"+prefix+"-*")), append(instances, arn("rds", "db:"+prefix+"-*"))
 	}
+	restored := []string{arn("rds", "cluster-snapshot:"+sys.Database.Backup.Prefix+"-*")}
+	if v.Database.SubnetGroup != "" {
+		restored = append(restored, arn("rds", "subgrp:"+v.Database.SubnetGroup))
+	}
 	grants := []grant{
 		{[]string{"route53:ListResourceRecordSets", "route53:ChangeResourceRecordSets", "route53:GetHostedZone"}, []string{"arn:aws:route53:::hostedzone/" + v.Redirect.Zone}},
 		{[]string{"route53:GetChange"}, []string{"arn:aws:route53:::change/*"}},
@@ -99,9 +103,14 @@ func disasterGrants(sys *system.System) []grant {
 		{[]string{"ecs:DescribeTaskDefinition"}, []string{"*"}},
 		{[]string{"ecr:DescribeImages", "ecr:DescribeRepositories"}, repositories},
 		{[]string{"rds:RestoreDBClusterFromSnapshot", "rds:DescribeDBClusters", "rds:DeleteDBCluster", "rds:AddTagsToResource"}, clusters},
-		{[]string{"rds:CreateDBInstance", "rds:DescribeDBInstances", "rds:DeleteDBInstance"}, instances},
+		{[]string{"rds:RestoreDBClusterFromSnapshot"}, restored},
+		{[]string{"rds:CreateDBInstance"}, clusters},
+		{[]string{"rds:CreateDBInstance", "rds:DescribeDBInstances", "rds:DeleteDBInstance", "rds:AddTagsToResource"}, instances},
 		{[]string{"rds:DescribeAccountAttributes"}, []string{"*"}},
 		{[]string{"s3:PutObject", "s3:GetObject"}, []string{"arn:aws:s3:::" + v.Reports.Bucket + "/" + v.Reports.Prefix + "*"}},
+	}
+	if v.Database.Via == system.ViaSnapshot {
+		grants = append(grants, lastCopyGrants(sys)...)
 	}
 	if v.Database.Via == system.ViaGlobalCluster {
 		global := fmt.Sprintf("arn:aws:rds::%s:global-cluster:%s", sys.AWS.Account, strings.ToLower(v.Database.GlobalCluster))
@@ -109,4 +118,19 @@ func disasterGrants(sys *system.System) []grant {
 			grant{[]string{"cloudwatch:GetMetricData"}, []string{"*"}})
 	}
 	return grants
+}
+
+// lastCopyGrants are those of the last snapshot of a graceful recovery: called as the cluster that it is restored to, taken of
+// production, copied, restored, and deleted by retention.
+func lastCopyGrants(sys *system.System) []grant {
+	arn := func(region, rest string) string {
+		return fmt.Sprintf("arn:aws:rds:%s:%s:%s", region, sys.AWS.Account, rest)
+	}
+	name := "cluster-snapshot:" + sys.Disaster.Database.RealPrefix + "-*"
+	home, there := arn(sys.AWS.Region, name), arn(sys.AWS.DRRegion, name)
+	return []grant{
+		{[]string{"rds:CreateDBClusterSnapshot"}, []string{arn(sys.AWS.Region, "cluster:"+sys.Database.Cluster), home}},
+		{[]string{"rds:DescribeDBClusterSnapshots", "rds:AddTagsToResource", "rds:CopyDBClusterSnapshot", "rds:DeleteDBClusterSnapshot"}, []string{home, there}},
+		{[]string{"rds:RestoreDBClusterFromSnapshot"}, []string{there}},
+	}
 }

@@ -1,6 +1,8 @@
 package preflight
 
 import (
+	"path"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -36,6 +38,35 @@ func TestWhatARecoveryNeedsIsNamedWithARemedy(t *testing.T) {
 			}
 			assert.Contains(t, found, string(Missing)+" "+c.resource)
 		})
+	}
+}
+
+// The names stand in workflows/disaster_plan.go and internal/system: a graceful run takes a last snapshot of production under the name
+// of the cluster that it restores, and copies it into the DR region.
+func TestTheLastSnapshotOfARecoveryIsAskedForInBothRegions(t *testing.T) {
+	_, _, load := seeded(t)
+	sys := load()
+	asked := func(action, resource string) bool {
+		return slices.ContainsFunc(needed(sys, nil), func(g grant) bool {
+			return slices.Contains(g.actions, "rds:"+action) && slices.ContainsFunc(g.resources, func(pattern string) bool {
+				ok, err := path.Match(pattern, resource)
+				return err == nil && ok
+			})
+		})
+	}
+	const home, there = "arn:aws:rds:ap-northeast-1:123456789012:", "arn:aws:rds:ap-northeast-3:123456789012:"
+	for _, c := range [][2]string{
+		{"CreateDBClusterSnapshot", home + "cluster:" + sys.Database.Cluster}, {"CreateDBClusterSnapshot", home + "cluster-snapshot:tejun-dr-x-final"},
+		{"AddTagsToResource", home + "cluster-snapshot:tejun-dr-x-final"}, {"CopyDBClusterSnapshot", home + "cluster-snapshot:tejun-dr-x-final"},
+		{"DescribeDBClusterSnapshots", home + "cluster-snapshot:tejun-dr-x-final"},
+		{"CopyDBClusterSnapshot", there + "cluster-snapshot:tejun-dr-x-final"}, {"AddTagsToResource", there + "cluster-snapshot:tejun-dr-x-final"},
+		{"DescribeDBClusterSnapshots", there + "cluster-snapshot:tejun-dr-x-final"},
+		{"RestoreDBClusterFromSnapshot", there + "cluster-snapshot:tejun-dr-x-final"}, {"RestoreDBClusterFromSnapshot", there + "cluster-snapshot:tejun-backup-x"},
+		{"RestoreDBClusterFromSnapshot", there + "cluster:tejun-dr-x"}, {"RestoreDBClusterFromSnapshot", there + "subgrp:gzs-infra-dr-db"},
+		{"CreateDBInstance", there + "cluster:tejun-dr-x"}, {"CreateDBInstance", there + "db:tejun-dr-x"},
+		{"DeleteDBClusterSnapshot", home + "cluster-snapshot:tejun-dr-x-final"}, {"DeleteDBClusterSnapshot", there + "cluster-snapshot:tejun-dr-x-final"},
+	} {
+		assert.True(t, asked(c[0], c[1]), "rds:%s on %s", c[0], c[1])
 	}
 }
 

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"net/http"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -60,7 +61,7 @@ func ecsTaskOperations() []operation {
 			return about{taskKey(in.Cluster, &in.Tasks[0]), ""}
 		}, describeTasks),
 		// AWS takes no other filter beside StartedBy.
-		handle(reads, "Cluster ServiceName StartedBy MaxResults NextToken", func(*ecs.ListTasksInput) about { return about{} }, listTasks),
+		handle(reads, "Cluster ServiceName StartedBy Family MaxResults NextToken", func(*ecs.ListTasksInput) about { return about{} }, listTasks),
 		handle(reads, "TaskDefinition Include", func(in *ecs.DescribeTaskDefinitionInput) about {
 			return about{definitionKind + "/" + lastPart(val(in.TaskDefinition)), ""}
 		}, describeTaskDefinition),
@@ -164,13 +165,16 @@ func describeTasks(c *call, in *ecs.DescribeTasksInput) (*ecs.DescribeTasksOutpu
 	return out, nil
 }
 
-// listTasks lists the tasks that are meant to run, as AWS does where no status is asked for.
+// listTasks lists the tasks that are meant to run, as AWS does where no status is asked for. By family it finds those that no service runs.
 func listTasks(c *call, in *ecs.ListTasksInput) (*ecs.ListTasksOutput, error) {
 	cl, err := c.cluster(in.Cluster)
 	if err != nil {
 		return nil, err
 	}
 	if service := in.ServiceName; service != nil {
+		if in.Family != nil {
+			return nil, fail(http.StatusBadRequest, generic("SandboxNotModelled", "the sandbox lists tasks by one of ServiceName, StartedBy and Family"))
+		}
 		if in.StartedBy != nil {
 			return nil, invalidECS("cannot specify startedBy with other filters.")
 		}
@@ -185,8 +189,11 @@ func listTasks(c *call, in *ecs.ListTasksInput) (*ecs.ListTasksOutput, error) {
 		items, next, err := page(found, val(in.NextToken), int(val(in.MaxResults)), 100, invalidECS)
 		return &ecs.ListTasksOutput{TaskArns: items, NextToken: ptrUnlessEmpty(next)}, err
 	}
-	if val(in.StartedBy) == "" {
-		return nil, fail(http.StatusBadRequest, generic("SandboxNotModelled", "the sandbox lists tasks by ServiceName or by StartedBy"))
+	if in.Family != nil && in.StartedBy != nil {
+		return nil, invalidECS("cannot specify startedBy with other filters.")
+	}
+	if val(in.StartedBy) == "" && val(in.Family) == "" {
+		return nil, fail(http.StatusBadRequest, generic("SandboxNotModelled", "the sandbox lists tasks by one of ServiceName, StartedBy and Family"))
 	}
 	all, err := listUnder[Task](c, taskKind, cl.Name+"/")
 	if err != nil {
@@ -199,7 +206,8 @@ func listTasks(c *call, in *ecs.ListTasksInput) (*ecs.ListTasksOutput, error) {
 		if err != nil {
 			return nil, err
 		}
-		if t.StartedBy == val(in.StartedBy) && desired == "RUNNING" {
+		family, _, _ := strings.Cut(lastPart(t.Definition), ":")
+		if (in.StartedBy == nil || t.StartedBy == *in.StartedBy) && (in.Family == nil || family == *in.Family) && desired == "RUNNING" {
 			found = append(found, t.ARN)
 		}
 	}

@@ -60,6 +60,13 @@ func TestECSTaskLivesThroughItsStates(t *testing.T) {
 	s, client, at := tasks(t)
 	task := started(t, client, "t-1")
 	require.Equal(t, []string{task}, listed(t, client))
+	for family, want := range map[string][]string{"tejun-load": {task}, "tejun-loa": nil, "other": nil} {
+		out, err := client.ListTasks(t.Context(), &ecs.ListTasksInput{Cluster: aws.String("loads"), Family: &family})
+		require.NoError(t, err)
+		require.Equal(t, want, out.TaskArns)
+	}
+	_, both := client.ListTasks(t.Context(), &ecs.ListTasksInput{Cluster: aws.String("loads"), Family: aws.String("x"), StartedBy: aws.String("op")})
+	require.ErrorContains(t, both, "cannot specify startedBy with other filters")
 	for _, want := range []string{"PROVISIONING", "PENDING", "PENDING", "RUNNING"} {
 		require.Equal(t, want, *described(t, client, task).LastStatus)
 		at.move(15 * time.Second)
