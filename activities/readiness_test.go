@@ -249,6 +249,43 @@ func TestPeopleAreToldOnceAndWhatTheyWereToldIsRemembered(t *testing.T) {
 	requireType(t, err, InvalidInput)
 }
 
+// What SES does not answer hides nothing that was found without it.
+func TestPeopleAreFoundThoughSESDoesNotAnswer(t *testing.T) {
+	for _, operation := range []string{"GetAccount", "GetSuppressedDestination"} {
+		b := readyBench(t, func(s *system.System) { s.Disaster.Declare[1].Person = "yamada" })
+		b.fault("sesv2", operation, sandbox.Fault500)
+		_, err := try(b, b.set.Readiness.CheckReadinessPeople, asked)
+		requireType(t, err, Unavailable)
+		before := SeenBefore(err)
+		require.Len(t, before.Findings, 1)
+		require.Equal(t, "declarer-unfit/yamada", before.Findings[0].Key())
+	}
+	require.Empty(t, SeenBefore(fail(Unavailable, "no answer")).Findings)
+}
+
+func TestWhatWasNotJudgedStandsAsPeopleWereTold(t *testing.T) {
+	b := readyBench(t)
+	at := time.Date(2027, 1, 18, 1, 0, 0, 0, time.UTC)
+	in := ReadinessFound{System: b.system.ID, At: at, RepeatAfter: 24 * time.Hour, Findings: []readiness.Finding{{Code: "record-elsewhere", About: "x", Data: map[string]string{"region": "z"}}}}
+	told := must(b, b.set.Readiness.CompareReadiness, in)
+	must(b, b.set.Readiness.KeepReadiness, ReadinessTold{System: b.system.ID, Kind: told.Tell, Findings: told.Findings, At: at})
+
+	in.Findings, in.InUse, in.At = nil, true, at.Add(time.Hour)
+	during := must(b, b.set.Readiness.CompareReadiness, in)
+	require.Equal(t, readiness.Nothing, during.Tell)
+	require.Empty(t, during.Gone)
+	require.Equal(t, readiness.Keys(told.Findings), readiness.Keys(during.Findings))
+
+	in.InUse, in.Findings = false, []readiness.Finding{{Code: readiness.Unseen, About: "Route 53", Data: map[string]string{"why": "throttled"}}}
+	unseen := must(b, b.set.Readiness.CompareReadiness, in)
+	require.Equal(t, readiness.Changed, unseen.Tell)
+	require.Empty(t, unseen.Gone)
+	require.Equal(t, []string{"record-elsewhere/x", "unseen/Route 53"}, readiness.Keys(unseen.Findings))
+
+	in.Findings = nil
+	require.Equal(t, readiness.Well, must(b, b.set.Readiness.CompareReadiness, in).Tell, "looked at, and gone")
+}
+
 func later(by time.Duration) func() time.Time { return func() time.Time { return time.Now().Add(by) } }
 
 func isReturn(g system.Gate) bool { return g.Runbook == recoveryRunbook && g.Gate == "return" }
