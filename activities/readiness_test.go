@@ -100,11 +100,12 @@ func TestEverythingThatStandsInTheWayIsFound(t *testing.T) {
 		arrange func(*bench)
 		want    []string
 	}{
-		"no copy":           {described(func(s *system.System) { s.ID = "another-system" }), []string{"copy-missing/"}},
-		"an old copy":       {func(b *bench) { b.set.Readiness.now = later(25*time.Hour + time.Minute) }, []string{"copy-too-old/"}},
-		"a copy that ages":  {func(b *bench) { b.set.Readiness.now = later(23*time.Hour + 30*time.Minute) }, []string{"copy-ageing/"}},
-		"no pipeline":       {described(func(s *system.System) { s.Disaster.Pipeline = "none" }), []string{"pipeline-missing/none"}},
-		"an image too many": {described(func(s *system.System) { s.Disaster.ECS.Services = s.Disaster.ECS.Services[:1] }), nil},
+		"no copy":                              {described(func(s *system.System) { s.ID = "another-system" }), []string{"copy-missing/"}},
+		"an old copy":                          {func(b *bench) { b.set.Readiness.now = later(27*time.Hour + time.Minute) }, []string{"copy-too-old/"}},
+		"a copy that ages":                     {func(b *bench) { b.set.Readiness.now = later(25*time.Hour + 30*time.Minute) }, []string{"copy-ageing/"}},
+		"a copy whose successor is on its way": {func(b *bench) { b.set.Readiness.now = later(23*time.Hour + 30*time.Minute) }, nil},
+		"no pipeline":                          {described(func(s *system.System) { s.Disaster.Pipeline = "none" }), []string{"pipeline-missing/none"}},
+		"an image too many":                    {described(func(s *system.System) { s.Disaster.ECS.Services = s.Disaster.ECS.Services[:1] }), nil},
 		"a pipeline that asks people": {described(func(s *system.System) { s.Disaster.Pipeline, s.AWS.DRRegion = "gzs-web", s.AWS.Region }),
 			[]string{"bucket-elsewhere/gzs-infra-disaster", "copy-missing/", "pipeline-unfit/gzs-web", "service-missing/api", "service-missing/web"}},
 		"a pipeline that failed": {func(b *bench) { b.tampered(failedPipeline) }, []string{"pipeline-failed/gzs-dr"}},
