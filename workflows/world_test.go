@@ -35,6 +35,7 @@ type world struct {
 	env      *testsuite.TestWorkflowEnvironment
 	mu       sync.Mutex
 	calls    []string                   // activities that change something, in order
+	letters  []activities.Mail          // mails that were sent
 	fail     map[string]func(int) error // by activity name; the argument counts the calls from 1
 	tries    map[string]int             //
 	evidence []records.Evidence         //
@@ -136,7 +137,7 @@ func (w *world) changes() {
 		if m.Resend {
 			call += ":again"
 		}
-		w.calls = append(w.calls, call)
+		w.calls, w.letters = append(w.calls, call), append(w.letters, m)
 		return activities.MailResult{MessageIDs: []string{"m"}}, nil
 	})
 	stub(w, "CheckSite", func(c activities.SiteCheck) (activities.SiteSeen, error) {
