@@ -235,7 +235,7 @@ func TestPeopleAreToldOnceAndWhatTheyWereToldIsRemembered(t *testing.T) {
 	less := ask(at.Add(time.Hour), "unseen")
 	require.Equal(t, readiness.Changed, less.Tell)
 	require.NotContains(t, less.List, "［新規］")
-	require.Contains(t, less.Gone, "DR パイプライン x がありません")
+	require.Contains(t, less.Gone, "災害対策系のパイプライン x がありません")
 	well := ask(at.Add(time.Hour))
 	require.Equal(t, readiness.Well, well.Tell)
 	require.Equal(t, 2, strings.Count(well.Gone, "・【"))

@@ -18,7 +18,7 @@ func ptr[T any](v T) *T { return &v }
 
 func names() Names {
 	people := map[string]string{"ito": "伊藤　美咲", "sato": "佐藤　健", "tanaka": "田中　涼", "takahashi": "高橋　直子"}
-	return Names{System: "GZSインフラ（見本）", URL: "https://temporal.example.jp/namespaces/default/workflows/dr-drill-2027", Person: func(id string) string {
+	return Names{System: "GZSインフラ（見本）", Owner: "経済産業省", URL: "https://temporal.example.jp/namespaces/default/workflows/dr-drill-2027", Person: func(id string) string {
 		if name, known := people[id]; known {
 			return name
 		}

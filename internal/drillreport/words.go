@@ -33,7 +33,7 @@ var (
 		"last-copy": "最終データの複製", "doubt-": "書込み停止の判断", "switch-back": "データベースの切り戻し", "data-back": "データの移し替え", "start-primary": "本番系サービスの起動",
 	}
 	answerWords = map[string]string{
-		"approve": "承認", "reject": "却下", "retry": "再試行", "skip": "省略", "rollback": "切り戻し", "done": "完了の報告", "extend": "延長", "resume": "続行",
+		"approve": "承認", "reject": "却下", "retry": "再試行", "skip": "省略", "rollback": "中止", "cancel": "中止", "done": "完了の報告", "extend": "延長", "resume": "続行",
 	}
 )
 
