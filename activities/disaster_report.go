@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"slices"
 
 	"go.temporal.io/sdk/activity"
 
@@ -66,7 +67,11 @@ func (a *Reports) PutS3DisasterReport(ctx context.Context, in DisasterReport) (k
 }
 
 func (a *Reports) namesFor(s *system.System, info activity.Info) drillreport.Names {
+	var owner string
+	if i := slices.IndexFunc(s.Organisations, func(o system.Organisation) bool { return o.Owner }); i >= 0 {
+		owner = s.Organisations[i].Name.Ja
+	}
 	return drillreport.Names{
-		System: s.Name.Ja, Person: personName(s), URL: dial.RunPage(a.ui, info.Namespace, info.WorkflowExecution.ID, info.WorkflowExecution.RunID),
+		System: s.Name.Ja, Owner: owner, Person: personName(s), URL: dial.RunPage(a.ui, info.Namespace, info.WorkflowExecution.ID, info.WorkflowExecution.RunID),
 	}
 }

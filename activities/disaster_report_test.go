@@ -89,7 +89,7 @@ func TestTheReportOfADrillReplacesItsOwnAndNobodyElses(t *testing.T) {
 	require.NotEqual(t, first.XLSX.SHA256, second.XLSX.SHA256)
 
 	bucket, key := reportBucket, strings.TrimPrefix(second.XLSX.Location, "s3://"+reportBucket+"/")
-	_, err := s3.NewFromConfig(b.cfg).PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader([]byte("theirs")), ContentLength: aws.Int64(6)})
+	_, err := s3.NewFromConfig(b.cfg).PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader([]byte("theirs")), ContentLength: aws.Int64(6)}, bucketRegion(b.system.AWS.DRRegion))
 	require.NoError(t, err)
 	_, err = try(b, b.set.Reports.PutS3DisasterReport, changed)
 	requireType(t, err, Drifted)

@@ -57,7 +57,7 @@ func TestWhatIsNoReportOrHasChangedIsNotSent(t *testing.T) {
 	requireType(t, err, Drifted)
 
 	bucket, key := reportBucket, strings.TrimPrefix(kept.XLSX.Location, "s3://"+reportBucket+"/")
-	_, err = s3.NewFromConfig(b.cfg).PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader([]byte("theirs")), ContentLength: aws.Int64(6)})
+	_, err = s3.NewFromConfig(b.cfg).PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader([]byte("theirs")), ContentLength: aws.Int64(6)}, bucketRegion(b.system.AWS.DRRegion))
 	require.NoError(t, err)
 	_, err = try(b, b.set.SES.SendSESMail, b.reportMail("changed", kept.HTML, kept.XLSX))
 	requireType(t, err, Drifted)

@@ -146,7 +146,11 @@ func TestMailTemplatesRenderWithAndWithoutTheirOptionalParts(t *testing.T) {
 			t.Log("Subject: " + subject + "\n" + body)
 			assert.NotContains(t, subject+body, "<no value>")
 			assert.NotContains(t, body, "\n\n\n", name)
-			assert.True(t, strings.HasPrefix(body, "関係者各位\n\n平素より"), name)
+			greeting := "関係者各位\n\n平素より"
+			if strings.Contains(subject, "【至急") {
+				greeting = "関係者各位\n\n【system】 運用担当です。"
+			}
+			assert.True(t, strings.HasPrefix(body, strings.ReplaceAll(greeting, "【system】", b.system.Name.Ja)), name)
 			assert.Contains(t, body, "実行番号：【runId】")
 			assert.Less(t, strings.LastIndex(body, "■"), strings.Index(body, "実行番号"), "the run reference ends the mail")
 			for _, key := range needs {
@@ -154,6 +158,32 @@ func TestMailTemplatesRenderWithAndWithoutTheirOptionalParts(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestMailOfADisasterSaysTheOutcomeInWordsAndWhatIsLeft(t *testing.T) {
+	b := newBench(t)
+	data := map[string]string{"mode": "real", "title": "件名", "detail": "・RTO：1時間", "runId": "r"}
+	seen := map[string]bool{}
+	for _, outcome := range records.DisasterOutcomes {
+		data["outcome"] = outcome
+		_, body, err := renderMail(b.system, Mail{Template: "disaster-report", Data: data})
+		require.NoError(t, err)
+		require.NotContains(t, body, outcome, "in words")
+		_, words, _ := strings.Cut(body, "■ 結果\n")
+		words, _, _ = strings.Cut(words, "\n")
+		require.Contains(t, words, "。", outcome)
+		require.False(t, seen[words], "%s: %s", outcome, words)
+		seen[words] = true
+	}
+	_, body, err := renderMail(b.system, Mail{Template: "disaster-returned", Data: data})
+	require.NoError(t, err)
+	require.Contains(t, body, "待機の状態に戻しております")
+	data["left"] = "・クラスター tejun-dr-1"
+	_, body, err = renderMail(b.system, Mail{Template: "disaster-returned", Data: data})
+	require.NoError(t, err)
+	require.NotContains(t, body, "待機の状態に戻しております")
+	require.Contains(t, body, "費用が発生いたします")
+	require.Contains(t, body, "tejun-dr-1")
 }
 
 func TestMailTemplatesNameTheGates(t *testing.T) {

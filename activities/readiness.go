@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+	"go.temporal.io/sdk/temporal"
 
 	"tejun/internal/readiness"
 	"tejun/internal/records"
@@ -61,6 +63,27 @@ func (s *ReadinessSeen) find(code, about string, data map[string]string) {
 
 func (s *ReadinessSeen) note(format string, args ...any) {
 	s.Notes = append(s.Notes, fmt.Sprintf(format, args...))
+}
+
+// failSeen is the error of a check that has found something before it failed, and holds that.
+func failSeen(seen ReadinessSeen, err error) error {
+	var typed *temporal.ApplicationError
+	if !errors.As(err, &typed) {
+		return err
+	}
+	return temporal.NewApplicationErrorWithOptions(typed.Message(), typed.Type(), temporal.ApplicationErrorOptions{
+		NonRetryable: typed.NonRetryable(), Details: []any{seen},
+	})
+}
+
+// SeenBefore is what a check had found before it failed.
+func SeenBefore(err error) ReadinessSeen {
+	var typed *temporal.ApplicationError
+	var seen ReadinessSeen
+	if !errors.As(err, &typed) || !typed.HasDetails() || typed.Details(&seen) != nil {
+		return ReadinessSeen{}
+	}
+	return seen
 }
 
 // recoveryRunbook is the runbook that uses the DR environment.

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"strconv"
 
@@ -47,7 +48,7 @@ func (a *Readiness) CheckReadinessQuotas(ctx context.Context, in ReadinessCheck)
 	return seen, nil
 }
 
-// CheckReadinessReports looks whether the bucket is there into which the report goes.
+// CheckReadinessReports looks whether the bucket is in the DR region into which the report goes.
 func (a *Readiness) CheckReadinessReports(ctx context.Context, _ ReadinessCheck) (ReadinessSeen, error) {
 	seen := ReadinessSeen{Findings: []readiness.Finding{}}
 	s, err := disasterOf(a.system)
@@ -56,8 +57,11 @@ func (a *Readiness) CheckReadinessReports(ctx context.Context, _ ReadinessCheck)
 	}
 	bucket := s.Disaster.Reports.Bucket
 	_, err = a.objects.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &bucket}, bucketRegion(s.AWS.DRRegion))
-	elsewhere := slices.Contains([]string{"PermanentRedirect", "MovedPermanently"}, errorCode(err))
-	if err = Classify(err, "look at the bucket "+bucket); isType(err, NotFound) || elsewhere {
+	if statusOf(err) == http.StatusMovedPermanently {
+		seen.find("bucket-elsewhere", bucket, map[string]string{"region": s.AWS.DRRegion})
+		return seen, nil
+	}
+	if err = Classify(err, "look at the bucket "+bucket); isType(err, NotFound) {
 		seen.find("bucket-missing", bucket, nil)
 		return seen, nil
 	}

@@ -15,7 +15,8 @@ import (
 	"tejun/internal/system"
 )
 
-// CheckReadinessPeople looks whether the gates of a recovery could be passed, and whether mail reaches those who decide.
+// CheckReadinessPeople looks whether the gates of a recovery could be passed, and whether mail reaches those who decide. When SES does
+// not answer, the error holds what was found before.
 func (a *Readiness) CheckReadinessPeople(ctx context.Context, in ReadinessCheck) (ReadinessSeen, error) {
 	seen := ReadinessSeen{Findings: []readiness.Finding{}}
 	s, err := disasterOf(a.system)
@@ -29,13 +30,14 @@ func (a *Readiness) CheckReadinessPeople(ctx context.Context, in ReadinessCheck)
 	account, err := a.mail.GetAccount(ctx, &sesv2.GetAccountInput{})
 	switch {
 	case err != nil:
-		return seen, Classify(err, "read the state of SES")
+		return seen, failSeen(seen, Classify(err, "read the state of SES"))
 	case !account.SendingEnabled:
 		seen.find("sending-off", "", map[string]string{"why": "sending is switched off"})
 	case !account.ProductionAccessEnabled:
 		seen.find("sending-off", "", map[string]string{"why": "the account is in the SES sandbox, which sends only to verified addresses"})
 	}
-	return seen, a.reachable(ctx, &seen, s)
+	err = a.reachable(ctx, &seen, s)
+	return seen, failSeen(seen, err)
 }
 
 // declarers are the IDs of those who may declare. One of them who could not is a finding.

@@ -100,13 +100,14 @@ func TestEverythingThatStandsInTheWayIsFound(t *testing.T) {
 		arrange func(*bench)
 		want    []string
 	}{
-		"no copy":           {described(func(s *system.System) { s.ID = "another-system" }), []string{"copy-missing/"}},
-		"an old copy":       {func(b *bench) { b.set.Readiness.now = later(25*time.Hour + time.Minute) }, []string{"copy-too-old/"}},
-		"a copy that ages":  {func(b *bench) { b.set.Readiness.now = later(23*time.Hour + 30*time.Minute) }, []string{"copy-ageing/"}},
-		"no pipeline":       {described(func(s *system.System) { s.Disaster.Pipeline = "none" }), []string{"pipeline-missing/none"}},
-		"an image too many": {described(func(s *system.System) { s.Disaster.ECS.Services = s.Disaster.ECS.Services[:1] }), nil},
+		"no copy":                              {described(func(s *system.System) { s.ID = "another-system" }), []string{"copy-missing/"}},
+		"an old copy":                          {func(b *bench) { b.set.Readiness.now = later(27*time.Hour + time.Minute) }, []string{"copy-too-old/"}},
+		"a copy that ages":                     {func(b *bench) { b.set.Readiness.now = later(25*time.Hour + 30*time.Minute) }, []string{"copy-ageing/"}},
+		"a copy whose successor is on its way": {func(b *bench) { b.set.Readiness.now = later(23*time.Hour + 30*time.Minute) }, nil},
+		"no pipeline":                          {described(func(s *system.System) { s.Disaster.Pipeline = "none" }), []string{"pipeline-missing/none"}},
+		"an image too many":                    {described(func(s *system.System) { s.Disaster.ECS.Services = s.Disaster.ECS.Services[:1] }), nil},
 		"a pipeline that asks people": {described(func(s *system.System) { s.Disaster.Pipeline, s.AWS.DRRegion = "gzs-web", s.AWS.Region }),
-			[]string{"bucket-missing/gzs-infra-disaster", "copy-missing/", "pipeline-unfit/gzs-web", "service-missing/api", "service-missing/web"}},
+			[]string{"bucket-elsewhere/gzs-infra-disaster", "copy-missing/", "pipeline-unfit/gzs-web", "service-missing/api", "service-missing/web"}},
 		"a pipeline that failed": {func(b *bench) { b.tampered(failedPipeline) }, []string{"pipeline-failed/gzs-dr"}},
 		"a pipeline without an image": {func(b *bench) { b.tampered(pipelineOf("gzs/web")) },
 			[]string{"pipeline-source-missing/api"}},
@@ -114,7 +115,7 @@ func TestEverythingThatStandsInTheWayIsFound(t *testing.T) {
 		"a service at work": {func(b *bench) { b.scale("gzs-api-dr", 1) }, []string{"service-not-at-rest/api"}},
 		"a service of another image": {func(b *bench) { b.tampered(definitionOf("gzs-api-dr", "x/gzs/other@sha256:1")) },
 			[]string{"service-unfit/api"}},
-		"another region":      {described(func(s *system.System) { s.AWS.DRRegion = "us-west-2" }), []string{"bucket-missing/gzs-infra-disaster", "copy-missing/", "pipeline-missing/gzs-dr", "repository-missing/api", "repository-missing/web", "service-missing/api", "service-missing/web"}},
+		"another region":      {described(func(s *system.System) { s.AWS.DRRegion = "us-west-2" }), []string{"bucket-elsewhere/gzs-infra-disaster", "copy-missing/", "pipeline-missing/gzs-dr", "repository-missing/api", "repository-missing/web", "service-missing/api", "service-missing/web"}},
 		"a newer release":     {(*bench).released, []string{"image-missing/web"}},
 		"a record of no name": {described(func(s *system.System) { s.Disaster.Redirect.DR = "nagoya" }), []string{"record-unfit/drill.gzs.example.go.jp", "record-unfit/www.gzs.example.go.jp"}},
 		"no zone":             {described(func(s *system.System) { s.Disaster.Redirect.Zone = "Z0NONE" }), []string{"record-unfit/drill.gzs.example.go.jp", "record-unfit/www.gzs.example.go.jp"}},
@@ -234,7 +235,7 @@ func TestPeopleAreToldOnceAndWhatTheyWereToldIsRemembered(t *testing.T) {
 	less := ask(at.Add(time.Hour), "unseen")
 	require.Equal(t, readiness.Changed, less.Tell)
 	require.NotContains(t, less.List, "［新規］")
-	require.Contains(t, less.Gone, "DR パイプライン x がありません")
+	require.Contains(t, less.Gone, "災害対策系のパイプライン x がありません")
 	well := ask(at.Add(time.Hour))
 	require.Equal(t, readiness.Well, well.Tell)
 	require.Equal(t, 2, strings.Count(well.Gone, "・【"))
@@ -247,6 +248,43 @@ func TestPeopleAreToldOnceAndWhatTheyWereToldIsRemembered(t *testing.T) {
 	requireType(t, err, InvalidInput)
 	_, err = try(b, b.set.Readiness.CompareReadiness, ReadinessFound{System: b.system.ID, Findings: []readiness.Finding{{Code: "odd"}}})
 	requireType(t, err, InvalidInput)
+}
+
+// What SES does not answer hides nothing that was found without it.
+func TestPeopleAreFoundThoughSESDoesNotAnswer(t *testing.T) {
+	for _, operation := range []string{"GetAccount", "GetSuppressedDestination"} {
+		b := readyBench(t, func(s *system.System) { s.Disaster.Declare[1].Person = "yamada" })
+		b.fault("sesv2", operation, sandbox.Fault500)
+		_, err := try(b, b.set.Readiness.CheckReadinessPeople, asked)
+		requireType(t, err, Unavailable)
+		before := SeenBefore(err)
+		require.Len(t, before.Findings, 1)
+		require.Equal(t, "declarer-unfit/yamada", before.Findings[0].Key())
+	}
+	require.Empty(t, SeenBefore(fail(Unavailable, "no answer")).Findings)
+}
+
+func TestWhatWasNotJudgedStandsAsPeopleWereTold(t *testing.T) {
+	b := readyBench(t)
+	at := time.Date(2027, 1, 18, 1, 0, 0, 0, time.UTC)
+	in := ReadinessFound{System: b.system.ID, At: at, RepeatAfter: 24 * time.Hour, Findings: []readiness.Finding{{Code: "record-elsewhere", About: "x", Data: map[string]string{"region": "z"}}}}
+	told := must(b, b.set.Readiness.CompareReadiness, in)
+	must(b, b.set.Readiness.KeepReadiness, ReadinessTold{System: b.system.ID, Kind: told.Tell, Findings: told.Findings, At: at})
+
+	in.Findings, in.InUse, in.At = nil, true, at.Add(time.Hour)
+	during := must(b, b.set.Readiness.CompareReadiness, in)
+	require.Equal(t, readiness.Nothing, during.Tell)
+	require.Empty(t, during.Gone)
+	require.Equal(t, readiness.Keys(told.Findings), readiness.Keys(during.Findings))
+
+	in.InUse, in.Findings = false, []readiness.Finding{{Code: readiness.Unseen, About: "Route 53", Data: map[string]string{"why": "throttled"}}}
+	unseen := must(b, b.set.Readiness.CompareReadiness, in)
+	require.Equal(t, readiness.Changed, unseen.Tell)
+	require.Empty(t, unseen.Gone)
+	require.Equal(t, []string{"record-elsewhere/x", "unseen/Route 53"}, readiness.Keys(unseen.Findings))
+
+	in.Findings = nil
+	require.Equal(t, readiness.Well, must(b, b.set.Readiness.CompareReadiness, in).Tell, "looked at, and gone")
 }
 
 func later(by time.Duration) func() time.Time { return func() time.Time { return time.Now().Add(by) } }

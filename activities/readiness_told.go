@@ -18,6 +18,7 @@ type ReadinessFound struct {
 	Findings    []readiness.Finding `json:"findings"`
 	At          time.Time           `json:"at"`
 	RepeatAfter time.Duration       `json:"repeatAfter"`
+	InUse       bool                `json:"inUse,omitempty"` // a run held the DR environment: what it moves was not judged
 }
 
 // ReadinessVerdict is the findings in words, and what people are to be told.
@@ -36,7 +37,8 @@ type ReadinessTold struct {
 	At       time.Time          `json:"at"`
 }
 
-// CompareReadiness puts the findings into words and compares them with what people were told last.
+// CompareReadiness puts the findings into words and compares them with what people were told last. What could not be looked at or was
+// not judged this time stands as it was.
 func (a *Readiness) CompareReadiness(ctx context.Context, in ReadinessFound) (ReadinessVerdict, error) {
 	last, err := a.lastTold(ctx, in.System)
 	if err != nil {
@@ -46,6 +48,7 @@ func (a *Readiness) CompareReadiness(ctx context.Context, in ReadinessFound) (Re
 	if err != nil {
 		return ReadinessVerdict{}, fail(InvalidInput, "%v", err)
 	}
+	words = readiness.Keep(last, words, in.InUse)
 	list, err := readiness.List(words)
 	if err != nil {
 		return ReadinessVerdict{}, fail(InvalidInput, "%v", err)

@@ -139,7 +139,7 @@ func (d *disaster) run(ctx workflow.Context) (opened bool, err error) {
 	if err := d.declare(ctx); err != nil {
 		return true, err
 	}
-	d.tell(ctx, "disaster-declared", nil)
+	d.tell(ctx, "disaster-declared", map[string]string{"start": runbook.JapaneseTime(*d.result.DeclaredAt)})
 
 	// 3. Real only: the primary region writes no more. If that is not certain, people decide.
 	if err := d.fence(ctx); err != nil {

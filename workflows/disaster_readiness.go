@@ -127,7 +127,8 @@ func (r *readinessRun) look() runbook.StepSpec {
 					return err
 				}
 				if err != nil { // the others may still tell
-					seen.Findings = []readiness.Finding{{Code: "unseen", About: c.about, Data: map[string]string{"why": runbook.Words(err)}}}
+					seen = activities.SeenBefore(err)
+					seen.Findings = append(seen.Findings, readiness.Finding{Code: readiness.Unseen, About: c.about, Data: map[string]string{"why": runbook.Words(err)}})
 				}
 				r.found, r.result.Notes = append(r.found, seen.Findings...), append(r.result.Notes, seen.Notes...)
 				if !seen.FreshUntil.IsZero() {
@@ -139,7 +140,7 @@ func (r *readinessRun) look() runbook.StepSpec {
 	}
 }
 
-// readinessCheck is one check and what it is about. The words are permanent: they are part of a finding's key.
+// readinessCheck is one check and what it is about. The words are permanent: they are part of a finding's key, and stand in findings.yaml.
 type readinessCheck struct {
 	about string
 	check runbook.Activity[activities.ReadinessCheck, activities.ReadinessSeen]
@@ -164,7 +165,7 @@ func (r *readinessRun) judge() runbook.StepSpec {
 		Name: "judge", Title: "前回の通知との比較 · Compare with what people know",
 		Do: func(ctx workflow.Context) (err error) {
 			r.verdict, err = runbook.Call(ctx, runbook.Read, readinessChecks.CompareReadiness, activities.ReadinessFound{
-				System: r.on.SystemID, Findings: r.found, At: workflow.Now(ctx).UTC(), RepeatAfter: r.on.RepeatAfter,
+				System: r.on.SystemID, Findings: r.found, At: workflow.Now(ctx).UTC(), RepeatAfter: r.on.RepeatAfter, InUse: r.result.HeldBy != "",
 			})
 			if err != nil {
 				return err

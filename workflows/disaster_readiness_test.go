@@ -49,6 +49,7 @@ func withLookout(w *world) *lookout {
 		if err != nil {
 			return activities.ReadinessVerdict{}, temporal.NewNonRetryableApplicationError(err.Error(), "InvalidInput", nil)
 		}
+		words = readiness.Keep(l.told, words, in.InUse)
 		return activities.ReadinessVerdict{Findings: words, Tell: readiness.Judge(l.told, words, in.At, in.RepeatAfter), List: "list"}, nil
 	})
 	stub(w, "KeepReadiness", func(in activities.ReadinessTold) (struct{}, error) {
@@ -137,6 +138,32 @@ func TestTheChecksKnowThatARunHoldsTheEnvironment(t *testing.T) {
 	l.hold = "DisasterRecovery-1"
 	require.Equal(t, "DisasterRecovery-1", l.run().HeldBy)
 	require.Equal(t, []bool{true, true, true, true, true, true, true, true}, l.inUse)
+}
+
+// What people were told of and a run now moves is not judged: nobody is told that it is gone, and nobody that it is new again.
+func TestARunThatHoldsTheEnvironmentClearsNothing(t *testing.T) {
+	words, err := readiness.Words([]readiness.Finding{{Code: "service-not-at-rest", About: "web", Data: map[string]string{"service": "w", "region": dr, "desired": "1", "running": "1"}}}, nil)
+	require.NoError(t, err)
+	l := withLookout(newWorld(t))
+	l.hold, l.told = "DisasterRecovery-1", readiness.Told{Findings: words, At: start.Add(-time.Hour)}
+	r := l.run()
+	require.Equal(t, []string{"service-not-at-rest/web"}, readiness.Keys(r.Findings))
+	require.True(t, r.Findings[0].Kept)
+	require.False(t, r.Ready)
+	require.Empty(t, l.effects())
+}
+
+// A check that fails tells what it had found before.
+func TestWhatACheckFoundBeforeItFailedIsTold(t *testing.T) {
+	l := withLookout(newWorld(t))
+	l.fail["CheckReadinessPeople"] = func(int) error {
+		return temporal.NewApplicationErrorWithOptions("no answer", "Denied", temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{
+			activities.ReadinessSeen{Findings: []readiness.Finding{{Code: "declarer-unfit", About: "ito", Data: map[string]string{"why": "no mail address is known"}}}, Notes: []string{"seen"}},
+		}})
+	}
+	r := l.run()
+	require.Equal(t, []string{"declarer-unfit/ito", "unseen/SES"}, readiness.Keys(r.Findings))
+	require.Contains(t, r.Notes, "seen")
 }
 
 // A doubt whether the mail went out holds the step. Whoever knows that it arrived answers skip, and it is remembered.

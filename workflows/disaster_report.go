@@ -75,6 +75,7 @@ func (d *disaster) tellReport(ctx workflow.Context, kept activities.DisasterRepo
 	defer stop()
 	d.Tell(ctx, "disaster-report", "disaster-report", d.on.MailList, map[string]string{
 		"detail":   d.measured(),
+		"outcome":  d.result.Outcome,
 		"services": fmt.Sprintf("%s (SHA-256 %s)\n%s (SHA-256 %s)", kept.HTML.Location, kept.HTML.SHA256, kept.XLSX.Location, kept.XLSX.SHA256),
 	}, kept.HTML, kept.XLSX)
 }

@@ -134,7 +134,7 @@ func (d *disaster) wayBack(ctx workflow.Context, err error) error {
 		return left
 	}
 	if err == nil {
-		d.tell(ctx, "disaster-returned", map[string]string{"detail": d.measured()})
+		d.tell(ctx, "disaster-returned", map[string]string{"detail": d.measured(), "left": d.left()})
 	}
 	return err
 }

@@ -30,7 +30,7 @@ func contains(t *testing.T, page string, all ...string) {
 func TestTheReportSaysHowTheDrillWent(t *testing.T) {
 	page := written(t, sample())
 	contains(t, page, "大規模災害時対応　訓練報告書", "令和8年度 大規模災害対応訓練", "GZSインフラ（見本）", "1時間3分29秒", "機械 58分37秒（92％）", "人の判断・応答 4分52秒（8％）", "余裕 56分31秒",
-		"6時間53分40秒", "余裕 18時間6分20秒", "伊藤 美咲", "2027年1月18日 10:08:40", "東京リージョン → 大阪リージョン", "145％", "予算超過", "＋9分38秒", "予算 5分 に対し 7分16秒 を要しました（うち人の判断・応答 4分52秒）",
+		"6時間53分40秒", "余裕 18時間6分20秒", "伊藤 美咲", "2027年1月18日 10:08:40", "東京リージョン → 大阪リージョン", "145％", "目標時間の超過", "＋9分38秒", "目標時間 5分 に対し 7分16秒 を要しました（うち人の判断・応答 4分52秒）",
 		"省略しました。理由：参加者の時間の都合により", "未実施", "起案者は承認できません", "無効とした回答 1 件", "5f2b0c7e9d1a44c3", "starter evidence verify dr-drill-2027-01-18",
 		`href="https://temporal.example.jp/namespaces/default/workflows/dr-drill-2027"`, "令和6年度 大規模災害対応訓練", "2時間8分30秒", "47分30秒", "手順間")
 	require.Less(t, strings.Index(page, "起案者は承認できません"), strings.Index(page, "計画どおり宣言する"), "in the order of time")

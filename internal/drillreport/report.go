@@ -122,6 +122,7 @@ type Evidence struct {
 // Names is what the report's writer looks up.
 type Names struct {
 	System string                 // name of the operated system in Japanese
+	Owner  string                 // name in Japanese of the organisation that owns it
 	Person func(id string) string // name in Japanese
 	URL    string                 // the run's page, "" if there is none
 }

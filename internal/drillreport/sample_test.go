@@ -3,6 +3,7 @@ package drillreport
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ func ptr[T any](v T) *T { return &v }
 
 func names() Names {
 	people := map[string]string{"ito": "伊藤　美咲", "sato": "佐藤　健", "tanaka": "田中　涼", "takahashi": "高橋　直子"}
-	return Names{System: "GZSインフラ（見本）", URL: "https://temporal.example.jp/namespaces/default/workflows/dr-drill-2027", Person: func(id string) string {
+	return Names{System: "GZSインフラ（見本）", Owner: "経済産業省", URL: "https://temporal.example.jp/namespaces/default/workflows/dr-drill-2027", Person: func(id string) string {
 		if name, known := people[id]; known {
 			return name
 		}
@@ -143,6 +144,20 @@ func night() Report {
 	return r
 }
 
+// today is the sample with the steps that a drill has today, for the picture in the documentation.
+func today() Report {
+	gone := []string{"data", "fence", "insync"}
+	r := sample()
+	r.Steps = slices.DeleteFunc(r.Steps, func(s Step) bool { return slices.Contains(gone, s.Name) })
+	i := slices.IndexFunc(r.Steps, func(s Step) bool { return s.Name == "redirect" })
+	r.Steps[i].End = ptr(at(11, 8, 2)) // INSYNC
+	for i := range r.Earlier {
+		r.Earlier[i].Steps = slices.DeleteFunc(r.Earlier[i].Steps, func(s records.DisasterStep) bool { return slices.Contains(gone, s.Name) })
+	}
+	r.Data = "スナップショット tejun-backup-20270118-0315（ap-northeast-3、2027年1月18日 03:15:00 時点）"
+	return r
+}
+
 // TestTheSamplesAreWritten leaves the samples where DRILLREPORT_SAMPLES says, so that somebody can look at them:
 //
 //	DRILLREPORT_SAMPLES=/tmp/samples go test ./internal/drillreport -run Samples
@@ -151,7 +166,7 @@ func TestTheSamplesAreWritten(t *testing.T) {
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	for name, r := range map[string]Report{"drill": sample(), "real": night()} {
+	for name, r := range map[string]Report{"drill": today(), "real": night()} {
 		page, err := HTML(r, names())
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".html"), page, 0o600))

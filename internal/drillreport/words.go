@@ -34,7 +34,7 @@ var (
 	}
 	budgetWords = map[string]string{"fence": "本番系の書込み停止（判断待ちを含む）", "outside": "外部からの確認（旧情報の期限待ちを含む）", "return": "切り戻し（判断の後の全体）"}
 	answerWords = map[string]string{
-		"approve": "承認", "reject": "却下", "retry": "再試行", "skip": "省略", "rollback": "切り戻し", "done": "完了の報告", "extend": "延長", "resume": "続行",
+		"approve": "承認", "reject": "却下", "retry": "再試行", "skip": "省略", "rollback": "中止", "cancel": "中止", "done": "完了の報告", "extend": "延長", "resume": "続行",
 	}
 )
 

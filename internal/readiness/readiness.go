@@ -36,8 +36,9 @@ type Worded struct {
 	Key  string `json:"key"`
 	Area Text   `json:"area"`
 	What Text   `json:"what"`
-	Do   Text   `json:"do"`  // what to do about it
-	New  bool   `json:"new"` // it was not there when people were last told
+	Do   Text   `json:"do"`             // what to do about it
+	New  bool   `json:"new"`            // it was not there when people were last told
+	Kept bool   `json:"kept,omitempty"` // as people were last told of it: this time it could not be looked at, or was not judged
 }
 
 //go:embed findings.yaml
@@ -51,10 +52,12 @@ var listTemplates = template.Must(template.New("").Parse(listFile))
 
 // kind is an entry of findings.yaml.
 type kind struct {
-	Code string `yaml:"code"`
-	Area Text   `yaml:"area"`
-	Ja   says   `yaml:"ja"`
-	En   says   `yaml:"en"`
+	Code  string `yaml:"code"`
+	Area  Text   `yaml:"area"`
+	Check string `yaml:"check"` // what the check that finds it is about; "" where none does
+	Moved bool   `yaml:"moved"` // a run that holds the DR environment moves it: then it is not judged
+	Ja    says   `yaml:"ja"`
+	En    says   `yaml:"en"`
 }
 
 type says struct {
@@ -190,7 +193,7 @@ func Gone(last Told, now []Worded) []Worded {
 	gone := []Worded{}
 	for _, f := range last.Findings {
 		if !slices.Contains(Keys(now), f.Key) {
-			f.New = false
+			f.New, f.Kept = false, false
 			gone = append(gone, f)
 		}
 	}
