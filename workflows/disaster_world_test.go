@@ -29,6 +29,7 @@ type regions struct {
 	after   string // once this call was made, then happens
 	then    func()
 	images  []activities.DisasterImage // that the DR pipeline deploys
+	beside  int                        // how many calls of that name are made beside it, and are waited for
 	asked   system.DisasterRequest
 	reports []activities.DisasterReport
 	rows    []records.Disaster // of the register: opened, finished
@@ -61,7 +62,7 @@ func act[I, O any](r *regions, name string, do func(I) (O, error)) {
 		out, err := do(in)
 		if err == nil {
 			r.calls = append(r.calls, name)
-			if r.after == name && r.then != nil {
+			if r.after == name && r.then != nil && count(r.calls, name) > r.beside {
 				then := r.then
 				r.then = nil
 				then()
