@@ -98,8 +98,8 @@ func TestNoDrillBeginsWhileTheDRRegionServes(t *testing.T) {
 			b.copyTaken(time.Hour)
 			c.stand(b)
 			_, err := try(b, b.set.DisasterDatabase.ReadDisasterData, DisasterDataQuery{system.DisasterDrill})
-			_, real := try(b, b.set.DisasterDatabase.ReadDisasterData, DisasterDataQuery{system.DisasterReal})
-			require.NoError(t, real, "a real one may begin, whatever stands")
+			_, ofReal := try(b, b.set.DisasterDatabase.ReadDisasterData, DisasterDataQuery{system.DisasterReal})
+			require.NoError(t, ofReal, "a real one may begin, whatever stands")
 			if c.says == "" {
 				require.NoError(t, err)
 			} else {
