@@ -2,9 +2,11 @@ package workflows
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"tejun/activities"
 	"tejun/internal/system"
 )
 
@@ -20,4 +22,15 @@ func TestWhatARecoveryLeavesIsNamed(t *testing.T) {
 		require.Equal(t, "・復元したデータベースのクラスター tejun-dr-1（ap-northeast-3）", of(system.DisasterReal, manner, system.ViaSnapshot))
 	}
 	require.Contains(t, of(system.DisasterReal, system.DisasterUngraceful, system.ViaGlobalCluster), "ap-northeast-3")
+}
+
+func TestWhereTheDataComeFromIsSaidInJapanese(t *testing.T) {
+	of := func(mode, via string, data activities.DisasterData) string {
+		d := &disaster{on: system.DisasterTarget{Mode: mode, Via: via, DRRegion: "ap-northeast-3"}, data: data}
+		return d.origin()
+	}
+	data := activities.DisasterData{SnapshotID: "tejun-backup-1", DataAt: time.Date(2027, 1, 17, 18, 15, 0, 0, time.UTC), Words: "snapshot tejun-backup-1"}
+	require.Regexp(t, `^スナップショット tejun-backup-1（ap-northeast-3、2027年1月18日.*03:15.* 時点）$`, of(system.DisasterReal, system.ViaSnapshot, data))
+	require.Contains(t, of(system.DisasterReal, system.ViaGlobalCluster, data), "グローバルデータベースの複製")
+	require.Empty(t, of(system.DisasterDrill, system.ViaSnapshot, activities.DisasterData{}), "nothing was found yet")
 }

@@ -106,7 +106,7 @@ func (d *disaster) figures(ctx workflow.Context) drillreport.Report {
 	r := drillreport.Report{
 		WorkflowID: s.ID, RunID: s.RunID, System: d.on.SystemID, Title: d.in.Title, Reason: d.in.Reason, Ticket: d.in.Ticket,
 		Mode: d.on.Mode, Manner: d.on.Manner, Via: d.on.Via, Primary: d.on.Region, DR: d.on.DRRegion, Redirected: d.on.RecordName,
-		Requester: d.on.Requester, Operator: d.on.Operator, StartedAt: s.StartedAt, Data: d.data.Words,
+		Requester: d.on.Requester, Operator: d.on.Operator, StartedAt: s.StartedAt, Data: d.origin(),
 		DataAt: d.result.DataAt, RestoredAt: d.result.RestoredAt, ReturnedAt: d.result.ReturnedAt, EndedAt: workflow.Now(ctx).UTC(),
 		RTOTarget: d.on.RTO, RPOTarget: d.on.RPO,
 	}
