@@ -48,9 +48,7 @@ func TestAfterAFailoverThePrimaryRegionStaysFenced(t *testing.T) {
 		"at the doubt before the redirect": {"", []string{"decision fence", "rollback", "sato"}, func(r *regions) {
 			r.after, r.then = "SmokeDisasterSite", func() { r.lost = true }
 		}, runbook.ErrRolledBack},
-		"it is cancelled": {"", nil, func(r *regions) {
-			r.after, r.then = "AwaitGlobalCluster", func() { r.env.SignalWorkflow("cancel", by("tanaka")) }
-		}, runbook.ErrCancelled},
+		"it is cancelled": {"AwaitDisasterPipeline", []string{"held pipeline", "cancel", "tanaka"}, nil, runbook.ErrCancelled},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRegions(t)
