@@ -180,7 +180,7 @@ func (w *world) snapshot() sandbox.Snapshot {
 }
 
 // patience is how long a test waits for what should take a moment: the machine may be busy.
-const patience = 4 * time.Minute
+const patience = 10 * time.Minute
 
 // eventually waits until check returns nil. It ends the test with the last error.
 func eventually(t *testing.T, what string, check func() error) {

@@ -75,7 +75,7 @@ func (p *place) exec(sql string) {
 
 func (p *place) wait(what string, done func() bool) {
 	p.t.Helper()
-	require.Eventually(p.t, done, 4*time.Minute, 20*time.Millisecond, what)
+	require.Eventually(p.t, done, 10*time.Minute, 20*time.Millisecond, what)
 }
 
 func (p *place) cluster(name string) types.DBCluster {
