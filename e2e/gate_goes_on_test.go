@@ -30,7 +30,7 @@ func TestAGateThatIsOpenWhenTheHistoryBecomesLongGoesOn(t *testing.T) {
 	r.answer(asked, runbook.Approve, "sato")
 	const flood = 600 // the server of tests calls 500 events long
 	for n := range flood {
-		event := workflows.IncidentAlarm{ID: fmt.Sprint("quiet-", n), Alarm: fmt.Sprint("other-", n%70), State: "OK"} // one that rang would reopen it
+		event := workflows.IncidentAlarm{ID: fmt.Sprint("quiet-", n), Alarm: fmt.Sprint("other-", n%70), State: "OK"}                                // one that rang would reopen it
 		eventually(t, "the alarm to be taken", func() error { return w.client.SignalWorkflow(t.Context(), r.id, "", workflows.AlarmSignal, event) }) // twice counts once
 	}
 	again := r.until("the gate in a new history", func(s runbook.Status) bool {
