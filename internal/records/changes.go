@@ -151,16 +151,10 @@ func (s *Store) changes(ctx context.Context, sql string, args ...any) ([]Change,
 
 // normaliseChange checks a change and gives it the form in which it is kept.
 func normaliseChange(c Change) (Change, error) {
-	var problems []error
-	for _, f := range []struct {
-		what, value string
-		required    bool
-	}{
+	problems := plainTexts([]text{
 		{"workflowId", c.WorkflowID, true}, {"runId", c.RunID, true}, {"key", c.Key, true}, {"title", c.Title, true},
 		{"requester", c.Requester, true}, {"operator", c.Operator, false}, {"note", c.Note, false}, {"incident", c.Incident, false},
-	} {
-		problems = append(problems, plainText(f.what, f.value, f.required))
-	}
+	})
 	for _, f := range []struct {
 		what, value string
 		known       []string

@@ -209,15 +209,9 @@ func (s *Store) disasters(ctx context.Context, sql string, args ...any) ([]Disas
 }
 
 func checkDisaster(d Disaster) error {
-	var problems []error
-	for _, f := range []struct {
-		what, value string
-		required    bool
-	}{
+	problems := plainTexts([]text{
 		{"operation", d.Operation, true}, {"workflowId", d.WorkflowID, true}, {"system", d.System, true}, {"title", d.Title, true}, {"runId", d.RunID, false},
-	} {
-		problems = append(problems, plainText(f.what, f.value, f.required))
-	}
+	})
 	if d.Mode != ModeDrill && d.Mode != ModeReal {
 		problems = append(problems, fmt.Errorf("mode is %q: want drill or real", d.Mode))
 	}

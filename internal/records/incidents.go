@@ -104,16 +104,10 @@ func (s *Store) incidents(ctx context.Context, sql string, args ...any) ([]Incid
 }
 
 func checkIncident(in Incident) error {
-	var problems []error
-	for _, f := range []struct {
-		what, value string
-		required    bool
-	}{
+	problems := plainTexts([]text{
 		{"id", in.ID, true}, {"key", in.Key, true}, {"workflowId", in.WorkflowID, true}, {"event", in.Event, true}, {"title", in.Title, true},
 		{"fingerprint", in.Fingerprint, true}, {"symptom", in.Symptom, false}, {"severity", in.Severity, false},
-	} {
-		problems = append(problems, plainText(f.what, f.value, f.required))
-	}
+	})
 	if !slices.Contains(incidentStates, in.State) {
 		problems = append(problems, fmt.Errorf("state is %q: want one of %v", in.State, incidentStates))
 	}

@@ -122,5 +122,19 @@ func plainText(what, value string, required bool) error {
 	return nil
 }
 
+// text is a member that goes into a column of text.
+type text struct {
+	what, value string
+	required    bool
+}
+
+// plainTexts checks several with plainText; what is well leaves a nil.
+func plainTexts(texts []text) (problems []error) {
+	for _, t := range texts {
+		problems = append(problems, plainText(t.what, t.value, t.required))
+	}
+	return problems
+}
+
 // utc is t as the database keeps it.
 func utc(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }

@@ -75,16 +75,7 @@ func (s *System) ResolveIncident(req IncidentRequest) (IncidentTarget, error) {
 	services := c.services(names)
 	detected := req.From
 	if req.Detected != "" {
-		at, err := time.Parse(time.RFC3339, req.Detected)
-		switch {
-		case err != nil:
-			c.refuse("detectedAt %q is no time: write RFC 3339 with a zone, such as 2027-01-18T10:00:00+09:00", req.Detected)
-		case at.After(req.From.Add(time.Minute)): // clocks differ a little
-			c.refuse("detectedAt %s is in the future: it is %s now", c.at(at), c.at(req.From))
-		case at.Before(req.From.Add(-30 * 24 * time.Hour)):
-			c.refuse("detectedAt %s is more than 30 days ago: mend the date", c.at(at))
-		}
-		detected = at
+		detected = c.past("detectedAt", req.Detected, req.From)
 	}
 	if len(c.problems) > 0 {
 		return IncidentTarget{}, &OutageRefused{What: "the incident", Problems: c.problems}

@@ -88,6 +88,20 @@ func (c *outageCheck) at(t time.Time) string {
 	return t.In(c.zone).Format("2006-01-02 (Mon) 15:04 MST")
 }
 
+// past reads when something happened, which an input says: in RFC 3339, not in the future and not long ago.
+func (c *outageCheck) past(name, text string, now time.Time) time.Time {
+	at, err := time.Parse(time.RFC3339, text)
+	switch {
+	case err != nil:
+		c.refuse("%s %q is no time: write RFC 3339 with a zone, such as 2027-01-18T10:00:00+09:00", name, text)
+	case at.After(now.Add(time.Minute)): // clocks differ a little
+		c.refuse("%s %s is in the future: it is %s now", name, c.at(at), c.at(now))
+	case at.Before(now.Add(-30 * 24 * time.Hour)):
+		c.refuse("%s %s is more than 30 days ago: mend the date", name, c.at(at))
+	}
+	return at
+}
+
 func (c *outageCheck) people(req OutageRequest) (requester, operator Person) {
 	requester, ok := c.person("requester", req.Requester)
 	if ok {

@@ -151,16 +151,7 @@ func (c *outageCheck) disasterAt(req DisasterRequest) time.Time {
 		c.refuse("disasterAt belongs to mode real: remove it, in a drill nothing has struck")
 		return time.Time{}
 	}
-	at, err := time.Parse(time.RFC3339, req.DisasterAt)
-	switch {
-	case err != nil:
-		c.refuse("disasterAt %q is no time: write RFC 3339 with a zone, such as 2027-01-18T10:00:00+09:00", req.DisasterAt)
-	case at.After(req.At.Add(time.Minute)): // clocks differ a little
-		c.refuse("disasterAt %s is in the future: it is %s now", c.at(at), c.at(req.At))
-	case at.Before(req.At.Add(-30 * 24 * time.Hour)):
-		c.refuse("disasterAt %s is more than 30 days ago: mend the date", c.at(at))
-	}
-	return at.UTC()
+	return c.past("disasterAt", req.DisasterAt, req.At).UTC()
 }
 
 // drillFreeze keeps drills out of times in which nothing may be changed. A disaster asks for no date.
