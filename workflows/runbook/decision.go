@@ -10,9 +10,20 @@ import (
 	"tejun/activities"
 )
 
-// mostDecisions is how many decisions a run takes. A flood beyond it is counted, refused and not recorded one by one,
-// so that nobody can fill the history or the database.
+// mostDecisions is how many decisions that do not count a run takes. A flood beyond it is counted, refused and not recorded one by
+// one, so that nobody can fill the history or the database. Those that count are work, and do not use it up.
 const mostDecisions = 200
+
+// acceptedEdition is the version from which accepted decisions do not use up the limit.
+const acceptedEdition = "accepted-is-no-flood"
+
+// flooded tells whether the decision that has just come is one too many.
+func (r *Run) flooded(ctx workflow.Context) bool {
+	if r.decided <= mostDecisions || r.decided-r.counted > mostDecisions {
+		return r.decided > mostDecisions
+	}
+	return workflow.GetVersion(ctx, acceptedEdition, workflow.DefaultVersion, 1) == workflow.DefaultVersion
+}
 
 // listen installs the update and the signals by which people answer.
 func (r *Run) listen(ctx workflow.Context) error {
@@ -23,8 +34,8 @@ func (r *Run) listen(ctx workflow.Context) error {
 		workflow.UpdateHandlerOptions{
 			Description: `Answers what the run waits for: {"action": "approve", "by": "…", "reason": "…", "plan": "…"}. A refusal is an answer too, and is recorded.`,
 			Validator: func(_ workflow.Context, raw converter.RawValue) error {
-				if r.decided >= mostDecisions {
-					return fmt.Errorf("this run has taken %d decisions and takes no more", mostDecisions)
+				if r.decided-r.counted >= mostDecisions {
+					return fmt.Errorf("this run has taken %d decisions that did not count and takes no more", mostDecisions)
 				}
 				return nil
 			},
@@ -56,8 +67,8 @@ func (r *Run) decide(ctx workflow.Context, action string, raw converter.RawValue
 	defer stop()
 	answered := Answered{Action: action, At: workflow.Now(ctx).UTC(), Identity: "claimed", Gate: r.gate(), Plan: r.PlanDigest()}
 	r.decided++
-	if r.decided > mostDecisions {
-		answered.Refusal = fmt.Sprintf("this run has taken %d decisions and takes no more", mostDecisions)
+	if r.flooded(ctx) {
+		answered.Refusal = fmt.Sprintf("this run has taken %d decisions that did not count and takes no more", mostDecisions)
 		return answered
 	}
 	r.deciding++

@@ -1,6 +1,7 @@
 package runbook
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -238,8 +239,31 @@ func TestFloodOfDecisionsIsCapped(t *testing.T) {
 	requireEnd(t, b.toy(b.gated), ErrExpired, "")
 	require.Len(t, b.run.status.Approvals, mostDecisions)
 	require.Less(t, len(b.evidence), mostDecisions+10)
-	require.ErrorContains(t, u.rejected, "has taken 200 decisions and takes no more")
+	require.ErrorContains(t, u.rejected, "has taken 200 decisions that did not count and takes no more")
 	require.LessOrEqual(t, len(b.run.status.Markdown()), most)
+}
+
+// What counts is work: it may go on for as long as it takes.
+func TestAcceptedDecisionsDoNotUseUpTheLimit(t *testing.T) {
+	b := newBench(t)
+	for n := range mostDecisions + 5 {
+		b.at(time.Duration(n+1)*minute, Note, by("kato"))
+	}
+	b.at(10*hour, Finished, by("kato"))
+	notes := 0
+	require.NoError(t, b.toy(func(ctx workflow.Context, r *Run) error {
+		for {
+			d, err := r.Asked(ctx, Waiting, Ask{Kind: "work", Name: "work", Until: start.Add(20 * hour), Answers: map[string]string{Note: "operate", Finished: "operate"}})
+			if err != nil || d == nil {
+				return errors.Join(err, errors.New("nobody finished it"))
+			}
+			if d.Action == Finished {
+				return nil
+			}
+			notes++
+		}
+	}))
+	require.Equal(t, mostDecisions+5, notes)
 }
 
 // A flood of updates may pass the validator before the first of it is counted.
