@@ -65,6 +65,9 @@ func (h *handling) follow(ctx workflow.Context, n int) {
 		now := workflow.Now(ctx).UTC()
 		outcome := "succeeded"
 		switch {
+		case ended.Unseen:
+			h.record.Fixes[n].Outcome = "perhaps started: it could not be looked up (" + runbook.Words(err) + "). Look for it under its ID"
+			return
 		case ended.Left:
 			return // it has not ended
 		case err != nil && h.edition > 0 && runbook.WasCancelled(ctx, err):
@@ -111,12 +114,17 @@ func (h *handling) letGo() {
 	}
 }
 
-// mends are the fixes that have not ended.
+// mends are the fixes that have not ended, as far as anybody knows.
 func (h *handling) mends() (runs []string) {
 	for _, f := range h.record.Fixes {
-		if f.EndedAt == nil {
-			runs = append(runs, f.Run+" ("+f.Runbook+")")
+		if f.EndedAt != nil {
+			continue
 		}
+		run := f.Run + " (" + f.Runbook + ")"
+		if f.Outcome != "" {
+			run += "（開始されたかどうかを確認できませんでした。この実行IDでお探しください）"
+		}
+		runs = append(runs, run)
 	}
 	return runs
 }

@@ -126,6 +126,59 @@ func TestAFixOfWhichNothingIsKnownHasNotEnded(t *testing.T) {
 	require.NotNil(t, o.find("fix-unknown"))
 }
 
+// Of a fix that could not be looked for when the incident was withdrawn nobody knows whether it was ever started: it may be changing
+// the system, so nobody may be told that it is not.
+func TestAFixOfWhichNothingIsKnownIsPerhapsLeftByAWithdrawnIncident(t *testing.T) {
+	for name, c := range map[string]struct {
+		down    []string // what does not answer
+		started int      // fixes
+	}{
+		"it was never started": {down: []string{"FindRun"}},
+		"it has ended already": {down: []string{"FindRun", "ListRunHands"}, started: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := withOutbreak(newWorld(t))
+			for _, name := range c.down {
+				o.fail[name] = func(n int) error {
+					if name == "FindRun" && n <= c.started {
+						return nil
+					}
+					return temporal.NewApplicationError("it does not answer", "Unavailable")
+				}
+			}
+			o.say(minute(5), "tanaka", "acknowledge", nil)
+			o.say(minute(10), "tanaka", "fix", fix("SettingChange", `{}`))
+			o.at(minute(14), "cancel", by("kato"))
+			err := o.handle(reported())
+			require.True(t, runbook.IsEnd(err, runbook.ErrCancelled), "%v", err)
+			require.Len(t, o.inputs, c.started)
+			last := o.last()
+			require.Equal(t, records.IncidentWithdrawn, last.State)
+			require.Nil(t, last.Fixes[0].EndedAt, last.Fixes[0].Outcome)
+			require.Contains(t, last.Fixes[0].Outcome, "perhaps started")
+			require.ErrorContains(t, err, "perhaps "+last.Fixes[0].Run+" (SettingChange) was started and goes on by itself")
+			require.True(t, contains(o.notes("withdrawn"), "開始されたかどうかを確認できませんでした"), "%v", o.notes("withdrawn"))
+			require.NotContains(t, o.mailed(), "fix", "it has not ended, as far as anybody knows")
+		})
+	}
+}
+
+func TestAFixThatEndedWhileTheIncidentWasWithdrawnHasEnded(t *testing.T) {
+	o := withOutbreak(newWorld(t))
+	o.fail["ListRunHands"] = func(n int) error {
+		if n == 1 {
+			o.env.SignalWorkflow("cancel", by("kato"))
+		}
+		return temporal.NewApplicationError("it does not answer", "Unavailable")
+	}
+	o.say(minute(5), "tanaka", "acknowledge", nil)
+	o.say(minute(10), "tanaka", "fix", fix("SettingChange", `{}`))
+	err := o.handle(reported())
+	require.True(t, runbook.IsEnd(err, runbook.ErrCancelled), "%v", err)
+	require.Len(t, o.inputs, 1)
+	require.Equal(t, "succeeded", o.last().Fixes[0].Outcome)
+}
+
 // A fix that ends while the run moves into a new history is told of once.
 func TestTheEndOfAFixIsToldThoughTheRunMovesMeanwhile(t *testing.T) {
 	for _, during := range []string{"record", "mail"} {

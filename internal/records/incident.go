@@ -110,7 +110,7 @@ type IncidentFix struct {
 	Why       string     `json:"why"`
 	StartedAt time.Time  `json:"startedAt"`
 	EndedAt   *time.Time `json:"endedAt"`
-	Outcome   string     `json:"outcome"` // "" while it runs, "succeeded", or why not
+	Outcome   string     `json:"outcome"` // "" while it runs, "succeeded", or why not; without an end: what is doubtful about it
 }
 
 // Document is a file that was stored.

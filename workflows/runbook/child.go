@@ -43,6 +43,7 @@ type EndedRun struct {
 	Busy      bool   // it was refused because another run held what it needs
 	Lasts     []string
 	Left      bool // this run was given up, and it goes on by itself: how it ends is not known
+	Unseen    bool // with Left: it could not be looked for, so whether it was ever started is not known either
 }
 
 // Ended is how a child run has ended, with its result.
@@ -53,6 +54,9 @@ type Ended[O any] struct {
 
 // childEdition is the change by which people who had a hand in a child count in this run, and what stays of it is looked at.
 const childEdition = "child-hands"
+
+// unseenEdition is the change by which a child that cannot be looked for, as its parent is given up, perhaps goes on.
+const unseenEdition = "child-unseen"
 
 // Child starts a run of another runbook and waits for its end. The error is this run's own: it was cancelled, or Temporal could
 // not be asked. That the child failed is an answer, and the runbook decides what it means.
@@ -77,6 +81,7 @@ func Child[O any](ctx workflow.Context, r *Run, c ChildRun) (Ended[O], error) {
 	looks := workflow.GetVersion(ctx, childEdition, workflow.DefaultVersion, 1) != workflow.DefaultVersion
 	found, err := find(c.reached(ctx), ended.ID)
 	if err != nil {
+		r.unseen(ctx, c, &ended.EndedRun)
 		return ended, err
 	}
 	if err := ctx.Err(); err != nil && c.Beside {
@@ -93,6 +98,7 @@ func Child[O any](ctx workflow.Context, r *Run, c ChildRun) (Ended[O], error) {
 	}
 	if ended.Adopted {
 		if err = r.adopt(ctx, c, &ended.EndedRun, &ended.Result); err != nil {
+			r.unseen(ctx, c, &ended.EndedRun)
 			return ended, err
 		}
 	}
@@ -102,13 +108,14 @@ func Child[O any](ctx workflow.Context, r *Run, c ChildRun) (Ended[O], error) {
 	}
 	alone, stop := workflow.NewDisconnectedContext(ctx)
 	defer stop()
-	if err := r.childEnds(alone, c, ended.EndedRun, looks); err != nil {
-		return ended, err
-	}
-	if c.Beside { // it has ended, whatever becomes of this run
+	err = r.childEnds(alone, c, ended.EndedRun, looks)
+	if c.Beside && ctx.Err() != nil { // it has ended, whatever becomes of this run, which nobody approves any more
 		return ended, nil
 	}
-	return ended, ctx.Err()
+	if err == nil {
+		err = ctx.Err()
+	}
+	return ended, err
 }
 
 // reached is the context by which a cancellation of the run reaches a child, or does not.
@@ -122,9 +129,21 @@ func (c ChildRun) reached(ctx workflow.Context) workflow.Context {
 
 // leave notes that a child goes on though this run is given up.
 func (r *Run) leave(c ChildRun, child EndedRun) {
-	if child.Left {
+	switch {
+	case child.Unseen:
+		r.lasts = append(r.lasts, fmt.Sprintf("perhaps %s (%s) was started and goes on by itself: it could not be looked up. Look for a run of this ID; `starter cancel %s` calls it off", child.ID, c.Runbook, child.ID))
+	case child.Left:
 		r.lasts = append(r.lasts, fmt.Sprintf("%s (%s) goes on by itself: `starter cancel %s` calls it off", child.ID, c.Runbook, child.ID))
 	}
+}
+
+// unseen notes of a child beside this run, if this one is given up, that it perhaps goes on: nobody could tell.
+func (r *Run) unseen(ctx workflow.Context, c ChildRun, child *EndedRun) {
+	if !c.Beside || ctx.Err() == nil || workflow.GetVersion(ctx, unseenEdition, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return
+	}
+	child.Left, child.Unseen = true, true
+	r.leave(c, *child)
 }
 
 func (r *Run) childID(name string) string {
