@@ -28,7 +28,8 @@ import (
 // down the root cause and the actions against it, and the ministry closes, or sends it back. 障害報告書 is the end.
 //
 // There is nothing to put back. No wait is silent: every one ends, or escalates for as long as it lasts. An incident that is withdrawn
-// ends at once; fixes that have been started go on by themselves, with gates and evidence of their own.
+// ends at once; fixes that have been started go on by themselves, with gates and evidence of their own. Only people withdraw an incident
+// that is open: while system.yaml no longer says who may answer, somebody is told, and it is asked again.
 var incident = runbook.Spec{Name: "Incident", Row: 10, Title: "障害対応 · Incident"}
 
 // incidentSources are where an incident may come from.
@@ -153,6 +154,7 @@ type handling struct {
 	edition  workflow.Version      // of incidentEdition
 	telling  int                   // things that are being written down beside the questions
 	ending   bool                  // and takes nothing more in
+	unmanned bool                  // the description says of nobody that they may operate the system
 	leaving  bool                  // it is about to go on in a new history
 	stops    []workflow.CancelFunc // of what goes on beside the questions
 	news     []AlarmNews           // for that one to write down
@@ -166,7 +168,7 @@ func Incident(ctx workflow.Context, raw converter.RawValue, handed *IncidentHand
 		return IncidentResult{}, err
 	}
 	h.Run, h.writing = run, workflow.NewMutex(ctx)
-	h.edition = workflow.GetVersion(ctx, incidentEdition, workflow.DefaultVersion, 1)
+	h.edition = workflow.GetVersion(ctx, incidentEdition, workflow.DefaultVersion, describedEdition)
 	h.takeOver(handed)
 	err = h.run(ctx)
 	if workflow.IsContinueAsNewError(err) {

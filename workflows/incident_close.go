@@ -27,7 +27,7 @@ func (h *handling) review(ctx workflow.Context) (ready bool, err error) {
 		if err := h.goOn(ctx); err != nil {
 			return false, err
 		}
-		d, err := h.Asked(ctx, runbook.Waiting, h.ask(ctx, runbook.Ask{
+		d, err := h.asked(ctx, h.ask(ctx, runbook.Ask{
 			Name: "problem", Why: "原因と再発防止策 · the operator writes down the root cause, and the actions against it", Then: "the chain of escalation goes on",
 			Alarms: h.chain(ctx, reviewWait, h.waits(ctx, reviewWait)), Wake: h.disturbed(ctx),
 		}, runbook.Note, runbook.Fix, runbook.Severity, runbook.Finished))
@@ -43,7 +43,7 @@ func (h *handling) review(ctx workflow.Context) (ready bool, err error) {
 		if err := h.goOn(ctx); err != nil {
 			return false, err
 		}
-		d, err := h.Asked(ctx, runbook.Waiting, h.ask(ctx, runbook.Ask{
+		d, err := h.asked(ctx, h.ask(ctx, runbook.Ask{
 			Name: "fixes", Why: "対応のための変更の終了待ち · every run that mends it must have ended: " + shortened(h.mends()), Then: "the chain of escalation goes on",
 			Alarms: h.chain(ctx, fixesWait, h.waits(ctx, fixesWait)), Wake: func() bool { return h.mending == 0 || h.disturbed(ctx)() },
 		}, runbook.Note, runbook.Severity))
@@ -72,9 +72,10 @@ func (h *handling) disturbed(ctx workflow.Context) func() bool {
 	return func() bool { return h.relapsed != "" || h.long(ctx)() }
 }
 
-// close asks the ministry. Nobody answers: it is asked again. A rejection leads back to the work.
+// close asks the ministry. Nobody answers, or the description says of nobody that they may: it is asked again. A rejection leads back to the work.
 func (h *handling) close(ctx workflow.Context) (closed bool, err error) {
 	for {
+		expired := true
 		err := h.Planned(ctx, h.closurePlan)
 		if err == nil {
 			gate := h.closureGate()
@@ -89,6 +90,7 @@ func (h *handling) close(ctx workflow.Context) (closed bool, err error) {
 			h.unwell(ctx, []string{"the alarm " + h.relapsed + " rang before it was closed"})
 			return false, nil
 		case err == nil:
+			delete(h.since, unresolved)
 			now := workflow.Now(ctx).UTC()
 			h.record.ClosedAt, h.record.State, h.relapsed = &now, store.IncidentClosed, ""
 			h.record.ClosedBy = h.approvers("closure")
@@ -101,6 +103,11 @@ func (h *handling) close(ctx workflow.Context) (closed bool, err error) {
 			h.record.State, h.record.RecoveredAt = store.IncidentWorking, nil
 			h.note(ctx, "closure-rejected")
 			return false, nil
+		case h.outlives(ctx, err):
+			if err := h.unanswered(ctx, h.ask(ctx, runbook.Ask{Name: "closure", Wake: h.disturbed(ctx)}), err); err != nil {
+				return false, err
+			}
+			expired = false
 		case !runbook.IsEnd(err, runbook.ErrExpired):
 			return false, err
 		}
@@ -111,7 +118,9 @@ func (h *handling) close(ctx workflow.Context) (closed bool, err error) {
 		if err := h.goOn(ctx); err != nil {
 			return false, err
 		}
-		h.escalate(ctx, closureWait)
+		if expired {
+			h.escalate(ctx, closureWait)
+		}
 	}
 }
 

@@ -227,7 +227,15 @@ func TestAnIncidentGoesOnThoughTheDescriptionNoLongerTakesIt(t *testing.T) {
 		"its operator has left": func(o *outbreak) {
 			o.fail["ResolveIncident"] = func(int) error { return refusedWith("the operator tanaka is unknown") }
 		},
-		"nobody can pass the gate now":  func(o *outbreak) { o.eligible = []string{"ito"} },
+		"nobody can pass the gate now": func(o *outbreak) { o.eligible = []string{"ito"} },
+		"nobody may answer now": func(o *outbreak) {
+			o.fail["AnswerTerms"] = func(int) error {
+				if o.env.Now().Before(minute(55)) {
+					return refusedWith("system.yaml says nobody gives answers")
+				}
+				return nil
+			}
+		},
 		"its severity has been renamed": func(o *outbreak) { o.severities = []string{"p1", "p2"} },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -242,7 +250,10 @@ func TestAnIncidentGoesOnThoughTheDescriptionNoLongerTakesIt(t *testing.T) {
 			next.approveAsSeen(minute(110), "sato")
 			require.NoError(t, next.handleOn(in, handed))
 			require.Equal(t, records.IncidentClosed, next.last().State)
-			if name != "its severity has been renamed" {
+			told := map[string]int{"nobody may answer now": 3, "its severity has been renamed": 0}
+			if want, given := told[name]; given {
+				require.Len(t, next.escalatedAt("system.yaml"), want)
+			} else {
 				require.Len(t, next.escalatedAt("system.yaml"), 1)
 				require.NotNil(t, next.find("not-resolved"))
 			}

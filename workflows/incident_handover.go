@@ -33,7 +33,7 @@ type IncidentHanded struct {
 	Told  map[string]time.Time `json:"told"`  // when somebody was told about it last
 }
 
-// incidentEdition is the change by which what an incident waits for outlives its questions and its histories.
+// incidentEdition is the change by which what an incident waits for outlives its questions and its histories; see describedEdition.
 const incidentEdition = "incident-waits"
 
 // takeOver goes on where an earlier history of the run has ended.

@@ -13,8 +13,11 @@ import (
 	"tejun/workflows/runbook"
 )
 
-// open resolves the report, and records it if it is new.
+// open resolves the report and records it, unless an earlier history has done so.
 func (h *handling) open(ctx workflow.Context) error {
+	if h.edition >= describedEdition && h.record.Seq > 0 && len(h.on.Escalation) > 0 {
+		return h.reopen(ctx)
+	}
 	from := h.Status().StartedAt
 	on, err := runbook.Resolve(ctx, directory.ResolveIncident, h.in.request(from))
 	var unfit error // an incident that is open is not given up because the description has changed
@@ -37,11 +40,7 @@ func (h *handling) open(ctx workflow.Context) error {
 			Requester: on.Requester, Operator: on.Operator, DetectedAt: on.DetectedAt, OpenedAt: from,
 		}
 	}
-	err = h.About(ctx, runbook.Subject{
-		System: on.SystemID, Environment: on.Environment, Requester: on.Requester, Operator: on.Operator, Targets: h.targets(), About: h.facts(),
-		Mail: map[string]string{"title": h.in.Title, "reason": h.in.Symptom, "services": strings.Join(h.in.Services, "、"), "start": runbook.JapaneseTime(on.DetectedAt)},
-	})
-	if err != nil {
+	if err := h.introduce(ctx); err != nil {
 		return err
 	}
 	if err := h.CanPass(ctx, h.closureGate()); err != nil {
@@ -51,7 +50,7 @@ func (h *handling) open(ctx workflow.Context) error {
 		unfit = errors.Join(unfit, err)
 	}
 	h.listen(ctx)
-	if h.record.Seq > 0 { // it goes on
+	if h.record.Seq > 0 { // it goes on, in an edition before reopen
 		h.readClocks(ctx)
 		h.catchUp(ctx)
 		h.findFixes(ctx)

@@ -39,7 +39,7 @@ func (h *handling) acknowledge(ctx workflow.Context) error {
 			return err
 		}
 		h.readClocks(ctx)
-		d, err := h.Asked(ctx, runbook.Waiting, h.ask(ctx, runbook.Ask{
+		d, err := h.asked(ctx, h.ask(ctx, runbook.Ask{
 			Wake: h.long(ctx), Name: "acknowledge", Why: "対応開始待ち · somebody of the vendor takes it on", Then: "the chain of escalation goes on",
 		}, runbook.Acknowledge, runbook.Note, runbook.Severity))
 		if err != nil {
@@ -70,7 +70,7 @@ func (h *handling) work(ctx workflow.Context) error {
 			return err
 		}
 		h.readClocks(ctx)
-		d, err := h.Asked(ctx, runbook.Waiting, h.ask(ctx, runbook.Ask{
+		d, err := h.asked(ctx, h.ask(ctx, runbook.Ask{
 			Wake: h.long(ctx), Name: "work", Why: "復旧作業中 · the work is going on; done = recovery", Then: "the chain of escalation goes on",
 		}, runbook.Note, runbook.Pause, runbook.Resume, runbook.Fix, runbook.Severity, runbook.Finished))
 		if err != nil {
@@ -106,7 +106,7 @@ func (h *handling) watch(ctx workflow.Context) (stable bool, err error) {
 		for n := range looks {
 			alarms = append(alarms, runbook.Alarm{At: since.Add(h.on.Stable * time.Duration(n) / looks), Do: look})
 		}
-		d, err := h.Asked(ctx, runbook.Waiting, h.ask(ctx, runbook.Ask{
+		d, err := h.asked(ctx, h.ask(ctx, runbook.Ask{
 			Name: "watch", Why: "復旧の安定確認中 · is recovery stable?", Until: until, Then: "recovery counts, if nothing has happened", Alarms: alarms,
 			Wake: func() bool { return !well() },
 		}, runbook.Note, runbook.Fix, runbook.Severity))

@@ -45,7 +45,7 @@ func (s Status) Markdown() string {
 	b.WriteString("\n")
 	s.clocks(&b)
 	s.budgets(&b)
-	if w := s.WaitingFor; w != nil {
+	if w := s.WaitingFor; w != nil && len(w.Answers) > 0 {
 		fmt.Fprintf(&b, "\n**Waiting for %s** (%s)%s\n\n", strings.Join(w.Answers, " / "), w.Gate, w.ahead())
 		if w.Kind == "approval" {
 			fmt.Fprintf(&b, "Approvals: %d of %d. ", w.Got, w.Quorum)

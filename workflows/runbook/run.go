@@ -4,6 +4,7 @@
 package runbook
 
 import (
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -90,7 +91,11 @@ func (r *Run) Operation() string { return r.status.operation }
 func (r *Run) About(ctx workflow.Context, s Subject) error {
 	r.subject = s
 	r.status.Requester, r.status.About = s.Requester, s.About
-	r.executed = append(append(r.executed, s.Operator), s.Makers...)
+	for _, id := range append([]string{s.Operator}, s.Makers...) {
+		if !slices.Contains(r.executed, id) { // it may be told again
+			r.executed = append(r.executed, id)
+		}
+	}
 	r.show(ctx)
 	terms, err := local(ctx, directory.AnswerTerms, activities.AnswerQuestion{Kind: "operate", OpenedAt: workflow.Now(ctx).UTC()})
 	if err != nil {
