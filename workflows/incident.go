@@ -181,6 +181,7 @@ func Incident(ctx workflow.Context, raw converter.RawValue, handed *IncidentHand
 	}
 	_, err = h.Finish(ctx, err)
 	h.tellLate(ctx)
+	err = h.OrLost(ctx, err)
 	result.Evidence, result.AlarmEvents = h.Status().Evidence, h.record.AlarmEvents
 	return result, err
 }

@@ -258,7 +258,8 @@ func (h *handling) ends(ctx workflow.Context, err error) {
 }
 
 // tellLate tells of alarms that came too late to be part of the incident: until its run ends they reach it, and open none of their own.
-// Nothing is waited for once it has returned.
+// It comes behind Finish, and not among what Finally does, since one may come even while the last evidence is written. Nothing is waited for
+// once it has returned.
 func (h *handling) tellLate(ctx workflow.Context) {
 	ctx, stop := workflow.NewDisconnectedContext(ctx)
 	defer stop()

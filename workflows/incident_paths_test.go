@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"tejun/activities"
 	"tejun/internal/records"
 	"tejun/workflows"
 	"tejun/workflows/runbook"
@@ -275,4 +276,26 @@ func TestAnAlarmThatComesAtTheVeryEndIsTold(t *testing.T) {
 			require.Subset(t, o.alarmsWritten(), []string{"late-1", "late-2"})
 		})
 	}
+}
+
+// What is told behind the end of the run is evidence like any other: if it is lost the run has not succeeded.
+func TestEvidenceThatIsLostAtTheVeryEndIsSeen(t *testing.T) {
+	o := withOutbreak(newWorld(t))
+	ended := false
+	stub(o.world, "AppendEvidence", func(e records.Evidence) (activities.EvidenceHead, error) {
+		if e.Kind == "closed" {
+			ended = true
+			o.env.SignalWorkflow("alarm", map[string]any{"id": "late", "alarm": "hosts", "state": "ALARM"})
+		} else if ended {
+			return activities.EvidenceHead{}, temporal.NewNonRetryableApplicationError("the row holds other content", "Conflict", nil)
+		}
+		o.evidence = append(o.evidence, e)
+		return activities.EvidenceHead{Count: len(o.evidence)}, nil
+	})
+	o.settled()
+	err := o.handle(reported())
+	require.True(t, runbook.IsEnd(err, runbook.ErrEvidenceLost), "%v", err)
+	require.ErrorContains(t, err, "the row holds other content (the run itself: done)")
+	require.Equal(t, runbook.Failed, o.status().State)
+	require.NotEmpty(t, o.escalatedAt("新しい障害として受け付けてください"), "it is told all the same")
 }

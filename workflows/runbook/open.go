@@ -102,20 +102,31 @@ func (r *Run) Close(ctx workflow.Context, err error) error {
 		r.markNotNeeded()
 	}
 	r.Record(ctx, "closed", "", map[string]any{"outcome": outcome, "steps": r.status.Steps})
-	if r.lost != nil {
-		err = End(ErrEvidenceLost, "%s (the run itself: %s)", Words(r.lost), outcome)
-		outcome = Words(err)
-	}
 	r.status.EndedAt = moment(ctx)
 	r.status.WaitingFor = nil
-	if err == nil {
+	if err = r.OrLost(ctx, err); err == nil {
 		r.say(ctx, Done, "finished after "+r.status.EndedAt.Sub(r.status.StartedAt).Round(time.Second).String())
 	} else {
-		r.say(ctx, Failed, outcome)
+		r.say(ctx, Failed, Words(err))
 	}
 	if waited := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) && !r.judging.IsLocked() }); waited != nil {
 		return waited
 	}
+	return err
+}
+
+// OrLost is the error with which a run ends: err, or that evidence was lost. Close has asked for it; a run that records something behind
+// Close, such as a message that could come until then, asks again.
+func (r *Run) OrLost(ctx workflow.Context, err error) error {
+	if r.lost == nil || IsEnd(err, ErrEvidenceLost) {
+		return err
+	}
+	outcome := "done"
+	if err != nil {
+		outcome = Words(err)
+	}
+	err = End(ErrEvidenceLost, "%s (the run itself: %s)", Words(r.lost), outcome)
+	r.say(ctx, Failed, Words(err))
 	return err
 }
 
