@@ -293,7 +293,7 @@ func (d *disaster) declared() {
 	for _, a := range d.Status().Approvals {
 		if a.Accepted && a.Action == runbook.Approve && a.Gate == "declare" {
 			at := a.At
-			d.result.DeclaredAt, d.approvedBy = &at, []string{a.Person}
+			d.result.DeclaredAt, d.approvedBy = &at, d.Approvers("declare")
 		}
 	}
 }

@@ -93,7 +93,7 @@ func (h *handling) close(ctx workflow.Context) (closed bool, err error) {
 			delete(h.since, unresolved)
 			now := workflow.Now(ctx).UTC()
 			h.record.ClosedAt, h.record.State, h.relapsed = &now, store.IncidentClosed, ""
-			h.record.ClosedBy = h.approvers("closure")
+			h.record.ClosedBy = h.Approvers("closure")
 			h.note(ctx, "closed")
 			return true, nil
 		case runbook.IsEnd(err, runbook.ErrRejected):
@@ -151,16 +151,6 @@ func (h *handling) closurePlan(workflow.Context) ([]plan.Change, error) {
 	}
 	change, err := plan.NewChange("incident:"+r.ID, fmt.Sprintf("終結：%s（重要度 %s）、原因：%s、再発防止策 %d件 · close: %s", r.Title, r.Severity, h.problem.RootCause, len(h.problem.Actions), r.ID), nil, about, nil, about)
 	return []plan.Change{change}, err
-}
-
-// approvers are the people who have approved the plan in force at a gate.
-func (h *handling) approvers(gate string) (people []string) {
-	for _, a := range h.Status().Approvals {
-		if a.Accepted && a.Gate == gate && a.Action == runbook.Approve && a.Plan == h.PlanDigest() && !slices.Contains(people, a.Person) {
-			people = append(people, a.Person)
-		}
-	}
-	return people
 }
 
 // recordProblem keeps why it happened, and what is done about it.

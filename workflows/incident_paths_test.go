@@ -299,3 +299,14 @@ func TestEvidenceThatIsLostAtTheVeryEndIsSeen(t *testing.T) {
 	require.Equal(t, runbook.Failed, o.status().State)
 	require.NotEmpty(t, o.escalatedAt("新しい障害として受け付けてください"), "it is told all the same")
 }
+
+// Who has closed it are those whose approval has let it pass: not one that became void, though the plan is the same.
+func TestOnlyWhoseApprovalHeldHasClosedIt(t *testing.T) {
+	o := withOutbreak(newWorld(t))
+	o.onEvidence("gate-passed", func() { o.eligible = []string{"ito", "suzuki"} }) // sato has left
+	o.settled()
+	o.approveAsSeen(minute(200), "suzuki")
+	require.NoError(t, o.handle(reported()))
+	require.NotNil(t, o.find("approval-void"))
+	require.Equal(t, []string{"suzuki"}, o.last().ClosedBy)
+}

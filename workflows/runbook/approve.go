@@ -249,6 +249,15 @@ func (r *Run) gateQuestionAt(g Gate, opened time.Time) activities.GateQuestion {
 	return question
 }
 
+// Approvers are the people whose approvals have let a gate pass, the last time that it was passed, in whichever history; none if it
+// was not passed.
+func (r *Run) Approvers(gate string) []string {
+	if passed := r.passed[gate]; passed != nil {
+		return slices.Clone(passed.approvers)
+	}
+	return nil
+}
+
 // approvers are the people whose approval has counted in this run.
 func (r *Run) approvers() []string {
 	var people []string

@@ -22,7 +22,8 @@ type Handed struct {
 	Refused   int                 `json:"refused"` // decisions that did not count: the limit is one over all histories
 	Opened    map[string]int      `json:"opened"`  // how often the gates were asked, by name
 	Gate      *OpenGate           `json:"gate,omitempty"`
-	Lost      string              `json:"lost,omitempty"` // evidence that could not be written
+	Passed    map[string]Passed   `json:"passed,omitempty"` // the gates that were passed, by name
+	Lost      string              `json:"lost,omitempty"`   // evidence that could not be written
 	Answers   []Answered          `json:"answers"`
 	Steps     []Step              `json:"steps"`
 	Children  []ChildLine         `json:"children"`
@@ -38,6 +39,13 @@ type OpenGate struct {
 	Plan      string    `json:"plan"` // digest
 	OpenedAt  time.Time `json:"openedAt"`
 	Approvers []string  `json:"approvers"`
+}
+
+// Passed is a gate that was passed.
+type Passed struct {
+	Plan      string   `json:"plan"` // digest
+	Approvers []string `json:"approvers"`
+	Void      bool     `json:"void"` // the run was reset since: they approved all the same
 }
 
 // Long tells whether the history is so long that the run should go on in a new one.
@@ -74,6 +82,13 @@ func (r *Run) HandOver(ctx workflow.Context, ready ...func() bool) (Handed, erro
 			handed.Gate.Approvers = q.approvers
 		}
 	}
+	for _, name := range workflow.DeterministicKeys(r.passed) {
+		if handed.Passed == nil {
+			handed.Passed = map[string]Passed{}
+		}
+		q := r.passed[name]
+		handed.Passed[name] = Passed{Plan: q.plan, Approvers: q.approvers, Void: q.life != r.life(ctx)}
+	}
 	return handed, err
 }
 
@@ -89,6 +104,13 @@ func (r *Run) TakeOver(c Handed) {
 	r.decided, r.takenGate = c.Refused, c.Gate
 	if c.Opened != nil {
 		r.opened = c.Opened
+	}
+	for _, name := range workflow.DeterministicKeys(c.Passed) {
+		passed := c.Passed[name]
+		r.passed[name] = &question{gate: name, plan: passed.Plan, approvers: passed.Approvers, closed: true}
+		if !passed.Void {
+			r.passed[name].life = r.original // so a Reset of this history makes it void
+		}
 	}
 	if c.Lost != "" {
 		r.lost = errors.New(c.Lost)

@@ -71,6 +71,8 @@ func TestAnOpenGateGoesOnInANewHistory(t *testing.T) {
 	require.NoError(t, next.goesOn(handed, next.gated))
 	require.Contains(t, next.run.status.Approvals[len(next.run.status.Approvals)-2].Refusal, "sato has approved already")
 	require.Equal(t, []any{"sato", "suzuki"}, next.body("gate-passed")["approvers"])
+	require.Equal(t, []string{"sato", "suzuki"}, next.run.Approvers("plan"), "in whichever history")
+	require.Empty(t, next.run.Approvers("another"))
 	require.Equal(t, b.mail[0].Step, next.mail[0].Step, "the same message: it is not sent twice")
 	require.Equal(t, []string{"approval-request", "approval-reminder"}, next.templates())
 	require.NotEqual(t, b.mail[1].Step, next.mail[1].Step, "the second reminder")
@@ -124,6 +126,46 @@ func TestApprovalsOfAGateThatWasLeftCountOnlyWhereNothingHasChanged(t *testing.T
 			}), ErrExpired, "was open until")
 		})
 	}
+}
+
+// A gate that was passed before the history became long is passed in the new one: by whom is known, and they carry out nothing of it.
+// After a Reset it must be passed anew, as everywhere.
+func TestAGateThatWasPassedIsPassedInANewHistory(t *testing.T) {
+	b := newBench(t)
+	b.at(hour, Approve, by("yamada")) // may operate as well
+	var handed Handed
+	require.NoError(t, b.toy(func(ctx workflow.Context, r *Run) error {
+		if err := b.gated(ctx, r); err != nil {
+			return err
+		}
+		var err error
+		handed, err = r.HandOver(ctx)
+		return err
+	}))
+	require.Equal(t, []string{"yamada"}, b.run.Approvers("plan"))
+	confirm := func(next *bench) error {
+		return next.goesOn(handed, func(ctx workflow.Context, r *Run) error {
+			if err := r.Planned(ctx, next.changes); err != nil {
+				return err
+			}
+			_, err := r.Asked(ctx, Waiting, Ask{Kind: "work", Name: "work", Until: start.Add(hour), Answers: map[string]string{Finished: "operate"}})
+			if err != nil {
+				return err
+			}
+			return r.Confirm(ctx, next.planGate())
+		})
+	}
+	next := newBench(t)
+	next.at(minute, Finished, by("yamada"))
+	require.NoError(t, confirm(next))
+	require.Equal(t, []string{"yamada"}, next.run.Approvers("plan"))
+	require.Contains(t, next.run.status.Approvals[1].Refusal, "yamada approved this change; somebody else must carry it out")
+	require.NotContains(t, next.kinds(), "gate-opened", "it need not be asked again")
+
+	reset := newBench(t)
+	reset.after(minute, func() { reset.life = "another-run" })
+	requireEnd(t, confirm(reset), ErrExpired, "was open until")
+	require.Equal(t, "the run was reset after the approval", reset.body("approval-void")["why"])
 }
 
 // The attack: an approval that was sent before a rejection, and names nothing, arrives in the new history.
