@@ -136,6 +136,7 @@ type handling struct {
 	on      system.IncidentTarget
 	record  store.Incident
 	problem store.Problem
+	inForce system.SeverityTarget // limits of the severity, as they were when it was set
 	pauses  []sla.Pause
 	steps   map[string]int       // how far the chain of escalation has gone, by what it is about
 	since   map[string]time.Time // when the waiting for something began, likewise

@@ -18,9 +18,10 @@ import (
 func (h *handling) check(ctx workflow.Context, d runbook.Decision) string {
 	switch d.Action {
 	case runbook.Acknowledge:
-		_, err := h.on.SeverityOf(cmp.Or(d.Values[impactValue.Name], h.record.Impact), cmp.Or(d.Values[urgencyValue.Name], h.record.Urgency))
-		if err != nil {
-			return err.Error()
+		if impact, urgency, anew := h.judged(d); anew {
+			if _, err := h.on.SeverityOf(impact, urgency); err != nil {
+				return err.Error()
+			}
 		}
 	case runbook.Note:
 		if kind := d.Values[kindValue.Name]; kind != "" && !slices.Contains(noteKinds, kind) {
@@ -103,10 +104,21 @@ func (h *handling) actions(ctx workflow.Context, d runbook.Decision) ([]store.Pr
 	return found.Actions, err
 }
 
-// judgeAgain takes over impact and urgency as whoever acknowledges sees them. What the ministry has set stays.
+// judged are impact and urgency as whoever acknowledges sees them, and whether that is other than before.
+func (h *handling) judged(d runbook.Decision) (impact, urgency string, anew bool) {
+	impact, urgency = cmp.Or(d.Values[impactValue.Name], h.record.Impact), cmp.Or(d.Values[urgencyValue.Name], h.record.Urgency)
+	return impact, urgency, impact != h.record.Impact || urgency != h.record.Urgency
+}
+
+// judgeAgain takes over impact and urgency as whoever acknowledges sees them. What the ministry has set stays, and so does the severity if
+// nothing is seen otherwise, whatever the description makes of it by now.
 func (h *handling) judgeAgain(d *runbook.Decision) {
-	h.record.Impact, h.record.Urgency = cmp.Or(d.Values[impactValue.Name], h.record.Impact), cmp.Or(d.Values[urgencyValue.Name], h.record.Urgency)
-	if severity, err := h.on.SeverityOf(h.record.Impact, h.record.Urgency); err == nil && h.record.SetBy == "" {
+	impact, urgency, anew := h.judged(*d)
+	h.record.Impact, h.record.Urgency = impact, urgency
+	if !anew || h.record.SetBy != "" {
+		return
+	}
+	if severity, err := h.on.SeverityOf(impact, urgency); err == nil {
 		h.record.Severity = severity
 	}
 }

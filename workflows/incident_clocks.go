@@ -28,10 +28,17 @@ var clockNames = map[string]struct{ ja, en string }{
 // mostNotes are kept in the record.
 const mostNotes = 200
 
-// limits are those of the severity in force.
+// limits are those of the severity in force, as the description had them when it was set: one that changes later moves no limit of an
+// incident that is open.
 func (h *handling) limits() system.SeverityTarget {
+	if h.inForce.Name == h.record.Severity {
+		return h.inForce
+	}
 	limits, err := h.on.Severity(h.record.Severity)
-	if err != nil && len(h.on.Severities) > 0 { // the severity has gone from system.yaml meanwhile: the worst one's limits hold
+	switch {
+	case err == nil:
+		h.inForce = limits
+	case len(h.on.Severities) > 0: // an edition before this one has not handed them over, and the severity has gone: the worst one's limits hold
 		limits = h.on.Severities[0]
 	}
 	return limits

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -236,7 +238,8 @@ func TestAnIncidentGoesOnThoughTheDescriptionNoLongerTakesIt(t *testing.T) {
 				return nil
 			}
 		},
-		"its severity has been renamed": func(o *outbreak) { o.severities = []string{"p1", "p2"} },
+		"its severity has been renamed":     func(o *outbreak) { o.severities = []string{"p1", "p2"} },
+		"its limits have been made shorter": func(o *outbreak) { o.severities = []string{"critical", "minor"} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := withOutbreak(newWorld(t))
@@ -250,13 +253,41 @@ func TestAnIncidentGoesOnThoughTheDescriptionNoLongerTakesIt(t *testing.T) {
 			next.approveAsSeen(minute(110), "sato")
 			require.NoError(t, next.handleOn(in, handed))
 			require.Equal(t, records.IncidentClosed, next.last().State)
-			told := map[string]int{"nobody may answer now": 3, "its severity has been renamed": 0}
-			if want, given := told[name]; given {
-				require.Len(t, next.escalatedAt("system.yaml"), want)
-			} else {
-				require.Len(t, next.escalatedAt("system.yaml"), 1)
-				require.NotNil(t, next.find("not-resolved"))
+			told := map[string]int{"nobody may answer now": 3, "its operator has left": 1, "nobody can pass the gate now": 1}[name]
+			require.Len(t, next.escalatedAt("system.yaml"), told)
+			require.Equal(t, told > 0, slices.Contains(next.kinds(), "not-resolved"))
+			for i, limit := range []time.Duration{15 * time.Minute, 40 * time.Minute, 4 * time.Hour} {
+				require.Equal(t, limit, next.result().Clocks[i].Limit, "those with which it was opened")
 			}
+			require.Equal(t, "critical", next.result().Severity)
+			require.Contains(t, next.mails[len(next.mails)-1].Data["detail"], "重要度：重大 · Critical")
+		})
+	}
+}
+
+// What the ministry, or whoever takes it on, sets later has the limits of the description as it is then.
+func TestASeverityThatIsSetInANewHistoryHasTheLimitsOfTheDescription(t *testing.T) {
+	for name, set := range map[string]func(*outbreak){
+		"by the ministry":                func(o *outbreak) { o.say(minute(25), "sato", "severity", map[string]string{"severity": "minor"}) },
+		"by who acknowledges it":         func(o *outbreak) { o.say(minute(25), "tanaka", "acknowledge", map[string]string{"impact": "low"}) },
+		"not, if nothing is judged anew": func(o *outbreak) { o.say(minute(25), "tanaka", "acknowledge", map[string]string{"impact": "high"}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := withOutbreak(newWorld(t))
+			o.longAt(minute(20))
+			next, in, handed := o.goesOn(o.handle(reported()))
+			next.severities = []string{"p1", "minor"}
+			set(next)
+			next.say(minute(26), "tanaka", "acknowledge", nil)
+			next.say(minute(60), "tanaka", "done", nil)
+			next.say(minute(100), "tanaka", "done", cause())
+			next.approveAsSeen(minute(110), "suzuki")
+			require.NoError(t, next.handleOn(in, handed))
+			want := []any{"minor", 8 * time.Hour}
+			if strings.HasPrefix(name, "not") {
+				want = []any{"critical", 4 * time.Hour}
+			}
+			require.Equal(t, want, []any{next.result().Severity, next.result().Clocks[2].Limit})
 		})
 	}
 }

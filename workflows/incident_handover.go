@@ -26,6 +26,7 @@ type IncidentHanded struct {
 	Inputs map[string]fixInput `json:"inputs"`
 
 	On       *system.IncidentTarget `json:"on"`       // what the report meant, in case that it is not resolved again
+	Limits   *system.SeverityTarget `json:"limits"`   // of the severity, as they were when it was set
 	Relapsed string                 `json:"relapsed"` // alarm that has rung after recovery was reported
 	News     []AlarmNews            `json:"news"`     // events that are counted and not written down yet
 
@@ -46,6 +47,10 @@ func (h *handling) takeOver(handed *IncidentHanded) {
 	h.relapsed, h.news = handed.Relapsed, handed.News
 	if handed.On != nil {
 		h.on = *handed.On
+		h.limits() // as they were, whatever the description says by now
+	}
+	if handed.Limits != nil {
+		h.inForce = *handed.Limits
 	}
 	if handed.Inputs != nil {
 		h.inputs = handed.Inputs
@@ -88,6 +93,6 @@ func (h *handling) goOn(ctx workflow.Context) error {
 	h.drain(ctx)
 	return workflow.NewContinueAsNewError(ctx, incident.Name, h.in, &IncidentHanded{
 		Run: run, Record: h.record, Problem: h.problem, Pauses: h.pauses, Steps: h.steps, Recent: h.recent, Odd: h.odd, Inputs: h.inputs,
-		On: &h.on, Relapsed: h.relapsed, News: h.news, Since: h.since, Told: h.told,
+		On: &h.on, Limits: &h.inForce, Relapsed: h.relapsed, News: h.news, Since: h.since, Told: h.told,
 	})
 }

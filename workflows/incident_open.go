@@ -118,7 +118,7 @@ func (h *handling) diagnose(ctx workflow.Context, around time.Time) {
 func (h *handling) summary() string {
 	var b strings.Builder
 	severity := h.record.Severity
-	if limits, err := h.on.Severity(severity); err == nil {
+	if limits := h.limits(); limits.Name == severity {
 		severity = limits.Title
 	}
 	fmt.Fprintf(&b, "管理番号：%s\n重要度：%s（影響度 %s、緊急度 %s）\n", h.record.ID, severity, h.record.Impact, h.record.Urgency)

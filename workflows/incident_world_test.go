@@ -35,7 +35,7 @@ type outbreak struct {
 	sources    []activities.IncidentSources                    //
 	facts      func(activities.IncidentSources) []records.Fact //
 	mails      []activities.Mail                               // that were sent
-	severities []string                                        // as the description calls them; critical and minor, unless set
+	severities []string                                        // names that the description has come to use, with half the time to recover
 	onState    func(records.Incident)                          // as a state is recorded
 }
 
@@ -58,12 +58,13 @@ func withOutbreak(w *world) *outbreak {
 		}
 		for i, name := range o.severities {
 			on.Severities[i].Name = name
+			on.Severities[i].Recover /= 2
 		}
 		for _, impact := range system.IncidentLevels() {
 			for _, urgency := range system.IncidentLevels() {
-				severity := "minor"
+				severity := on.Severities[1].Name
 				if impact == "high" {
-					severity = "critical"
+					severity = on.Severities[0].Name
 				}
 				on.Matrix = append(on.Matrix, system.IncidentLevel{Impact: impact, Urgency: urgency, Severity: severity})
 			}
