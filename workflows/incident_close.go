@@ -75,7 +75,6 @@ func (h *handling) disturbed(ctx workflow.Context) func() bool {
 // close asks the ministry. Nobody answers, or the description says of nobody that they may: it is asked again. A rejection leads back to the work.
 func (h *handling) close(ctx workflow.Context) (closed bool, err error) {
 	for {
-		expired := true
 		err := h.Planned(ctx, h.closurePlan)
 		if err == nil {
 			gate := h.closureGate()
@@ -107,18 +106,21 @@ func (h *handling) close(ctx workflow.Context) (closed bool, err error) {
 			if err := h.unanswered(ctx, h.ask(ctx, runbook.Ask{Name: "closure", Wake: h.disturbed(ctx)}), err); err != nil {
 				return false, err
 			}
-			expired = false
-		case !runbook.IsEnd(err, runbook.ErrExpired):
+		case !runbook.IsEnd(err, runbook.ErrExpired) && !runbook.IsEnd(err, runbook.ErrLeft):
 			return false, err
 		}
 		if h.relapsed != "" {
 			h.unwell(ctx, []string{"the alarm " + h.relapsed + " rang before it was closed"})
 			return false, nil
 		}
+		expired := runbook.IsEnd(err, runbook.ErrExpired)
+		if expired && h.edition >= describedEdition { // before anything else: the next history knows nothing of it
+			h.escalate(ctx, closureWait)
+		}
 		if err := h.goOn(ctx); err != nil {
 			return false, err
 		}
-		if expired {
+		if expired && h.edition < describedEdition {
 			h.escalate(ctx, closureWait)
 		}
 	}

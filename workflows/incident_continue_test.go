@@ -206,6 +206,36 @@ func TestACancellationDuringTheHandoverIsNotLost(t *testing.T) {
 	require.Equal(t, records.IncidentWithdrawn, o.last().State)
 }
 
+// A closure that nobody has decided is told, though the history is long by then.
+func TestAClosureThatExpiresInALongHistoryIsToldBeforeItGoesOn(t *testing.T) {
+	const days = 24 * hours
+	o := withOutbreak(newWorld(t))
+	o.say(minute(5), "tanaka", "acknowledge", nil)
+	o.say(minute(60), "tanaka", "done", nil)
+	o.say(minute(100), "tanaka", "done", cause())
+	o.onEvidence("gate-expired", func() { o.env.SetCurrentHistoryLength(5000) })
+	next, in, handed := o.goesOn(o.handle(reported()))
+	require.Equal(t, []int{100 + 5*days}, o.escalatedAt("終結の承認期限"))
+	require.NotContains(t, o.kinds(), "gate-left")
+	next.approveAsSeen(minute(130+5*days), "sato")
+	require.NoError(t, next.handleOn(in, handed))
+	require.Equal(t, []int{100 + 5*days}, next.escalatedAt("終結の承認期限"), "once")
+}
+
+// A closure that is left because the history is long has not expired, and nobody is told that it has.
+func TestAClosureThatIsLeftForANewHistoryHasNotExpired(t *testing.T) {
+	o := withOutbreak(newWorld(t))
+	o.say(minute(5), "tanaka", "acknowledge", nil)
+	o.say(minute(60), "tanaka", "done", nil)
+	o.say(minute(100), "tanaka", "done", cause())
+	o.longAt(minute(120))
+	next, in, handed := o.goesOn(o.handle(reported()))
+	require.Contains(t, o.kinds(), "gate-left")
+	next.approveAsSeen(minute(130), "sato")
+	require.NoError(t, next.handleOn(in, handed))
+	require.Empty(t, next.escalatedAt("終結の承認期限"))
+}
+
 // Two answers that wait for each other are both judged before the history ends.
 func TestAnswersDuringTheHandoverAreAllRecorded(t *testing.T) {
 	o := withOutbreak(newWorld(t))

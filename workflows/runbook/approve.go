@@ -24,7 +24,7 @@ type Gate struct {
 	Afterwards bool
 	Expires    string                                        // what happens at the deadline, in words; "" for "the run ends: expired"
 	Plan       func(workflow.Context) ([]plan.Change, error) // computes the plan anew
-	// Wake closes the gate unanswered once it is true, as its deadline does; nil for never.
+	// Wake closes the gate unanswered once it is true: Approve returns ErrLeft then. nil for never.
 	Wake func() bool
 	// Alarms ring while the gate stays open, as those of a question do.
 	Alarms []Alarm

@@ -124,7 +124,7 @@ func (r *Run) leaves(ctx workflow.Context, q *question) error {
 		r.leftGate = q
 	}
 	r.Record(ctx, "gate-left", q.gate, map[string]any{"plan": q.plan, "approvers": q.approvers, "quorum": q.quorum, "until": q.until, "goesOn": long})
-	return End(ErrExpired, "the gate %q was left before its time, at %s, and had %d of %d approvals", q.gate, JST(workflow.Now(ctx)), len(q.approvers), q.quorum)
+	return End(ErrLeft, "the gate %q was left before its time, at %s, and had %d of %d approvals", q.gate, JST(workflow.Now(ctx)), len(q.approvers), q.quorum)
 }
 
 // takesUp finds whether a gate is the one that an earlier history has left open, on the same plan; nil if not. After a Reset it is

@@ -92,7 +92,7 @@ func TestAGateThatIsWokenIsClosedUnanswered(t *testing.T) {
 		require.Equal(t, start.Add(hour).UTC(), workflow.Now(ctx).UTC())
 		return err
 	})
-	requireEnd(t, err, ErrExpired, "had 0 of 1 approvals")
+	requireEnd(t, err, ErrLeft, "had 0 of 1 approvals")
 	require.Equal(t, 1, rang, "its alarms ring while it is open")
 }
 

@@ -14,6 +14,7 @@ const (
 	ErrRefused      = "Refused"      // the system's rules refuse the request before any effect
 	ErrRejected     = "Rejected"     // a person rejected the plan
 	ErrExpired      = "Expired"      // nobody approved in time, or the window was missed
+	ErrLeft         = "Left"         // a gate was left unanswered before its deadline, as Gate.Wake wanted; no run ends so
 	ErrCancelled    = "Cancelled"    // a person cancelled it; everything was put back but for what the message names
 	ErrRolledBack   = "RolledBack"   // a step failed; everything was put back but for what the message names
 	ErrEvidenceLost = "EvidenceLost" // a row of evidence could not be written

@@ -26,7 +26,7 @@ func (b *bench) leaves(handed *Handed, before ...func(workflow.Context, *Run) er
 		gate := b.planGate()
 		gate.Wake = func() bool { return r.Long(ctx) && !workflow.Now(ctx).Before(start.Add(2*hour)) }
 		err := r.Approve(ctx, gate)
-		requireEnd(b.t, err, ErrExpired, "was left")
+		requireEnd(b.t, err, ErrLeft, "was left")
 		*handed, err = r.HandOver(ctx)
 		return err
 	})
