@@ -223,9 +223,9 @@ func (h *handling) run(ctx workflow.Context) error {
 
 	// 4. The problem's record, 障害報告書, and the last mail.
 	h.recordProblem(ctx)
-	if err := h.insist(ctx, h.writeReport()); err != nil {
+	if err := h.last(ctx, h.writeReport()); err != nil {
 		return err
 	}
 	h.note(ctx, "reported")
-	return h.insist(ctx, h.tellClosed())
+	return h.last(ctx, h.tellClosed())
 }

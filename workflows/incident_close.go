@@ -208,14 +208,19 @@ func (h *handling) tellClosed() runbook.StepSpec {
 	}
 }
 
-// insist tries a last step again when nobody has answered its hold: what is closed stays closed.
-func (h *handling) insist(ctx workflow.Context, step runbook.StepSpec) (err error) {
-	for range mostPersisting {
-		if err = h.Step(ctx, step); !runbook.IsEnd(err, runbook.ErrRolledBack) {
+// last does a last step. What is closed stays closed: there is no way back, and people are told again for some days. While the description
+// says of nobody that they may answer, the chain is told, and it is tried again.
+func (h *handling) last(ctx workflow.Context, step runbook.StepSpec) error {
+	step.Onward, step.InsistUntil = func() bool { return true }, h.record.ClosedAt.Add(insisting)
+	for {
+		err := h.Step(ctx, step)
+		if !h.outlives(ctx, err) {
+			return err
+		}
+		if err := h.unanswered(ctx, h.ask(ctx, runbook.Ask{Name: step.Name}), err); err != nil {
 			return err
 		}
 	}
-	return err
 }
 
 // ends records how a run ends that was not closed, and that a last alarm was not overlooked.

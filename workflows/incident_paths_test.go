@@ -173,13 +173,31 @@ func TestAFirstReportThatCannotBeSentIsReportedByPeople(t *testing.T) {
 }
 
 func TestAReportThatCannotBeWrittenIsHeldAndAskedAgain(t *testing.T) {
-	o := withOutbreak(newWorld(t))
-	o.fail["PutS3IncidentReport"] = failing(1, 12, "Unavailable") // two rounds of six
-	o.settled()
-	o.at(minute(110+5*60), "retry", by("kato"))
-	require.NoError(t, o.handle(reported()))
-	require.NotNil(t, o.last().Report)
-	require.Equal(t, records.IncidentClosed, o.last().State)
+	const closed = 110
+	for name, c := range map[string]struct {
+		arrange func(*outbreak)
+		retry   int // minutes after the closure
+	}{
+		"until somebody answers":               {func(*outbreak) {}, 2*24*hours + hours},
+		"and nobody can take the closure back": {func(o *outbreak) { o.at(minute(closed+hours), "rollback", by("kato")) }, 2 * hours},
+		"once somebody may answer":             {func(o *outbreak) { o.refuses("AnswerTerms", closed, closed+2*hours) }, 3 * hours},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := withOutbreak(newWorld(t))
+			c.arrange(o)
+			o.fail["PutS3IncidentReport"] = func(int) error {
+				if o.env.Now().Before(minute(closed + c.retry)) {
+					return temporal.NewNonRetryableApplicationError("the bucket is gone", "Unavailable", nil)
+				}
+				return nil
+			}
+			o.settled()
+			o.at(minute(closed+c.retry), "retry", by("kato"))
+			require.NoError(t, o.handle(reported()))
+			require.NotNil(t, o.last().Report)
+			require.Equal(t, records.IncidentClosed, o.last().State)
+		})
+	}
 }
 
 func TestAnIncidentThatIsCancelledIsWithdrawn(t *testing.T) {

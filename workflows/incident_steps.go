@@ -29,8 +29,8 @@ var (
 // noteKinds are what a note may be.
 var noteKinds = []string{"note", "workaround", "report", "diagnose"}
 
-// mostPersisting is how often a last step is tried, and its hold answered by nobody, before the run ends without it.
-const mostPersisting = 3
+// insisting is how long people are told again, after the closure, about a last step that is held, before the run ends without it.
+const insisting = 3 * 24 * time.Hour
 
 // acknowledge waits until somebody takes the incident on.
 func (h *handling) acknowledge(ctx workflow.Context) error {
