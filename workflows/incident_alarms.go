@@ -67,11 +67,26 @@ func (h *handling) signalled(ctx workflow.Context, raw converter.RawValue) {
 
 // attach takes down an alarm's event; what repeats, and what is too much, is counted only.
 func (h *handling) attach(ctx workflow.Context, event IncidentAlarm) {
-	if !h.count(ctx, event) || h.steps["alarm-states"] >= mostAlarmStates {
+	if h.count(ctx, event) && h.steps["alarm-states"] < mostAlarmStates {
+		h.steps["alarm-states"]++
+		h.writeDown(ctx, AlarmNews{Event: &event})
+	}
+	h.rangClosed(ctx)
+}
+
+// rangClosed tells at once of an alarm that has rung after the closure: while the run lasts, which a held step may make days, it opens no
+// incident of its own. What comes before those who were told have had their time is told with the next one, or when the run ends.
+func (h *handling) rangClosed(ctx workflow.Context) {
+	if h.edition < describedEdition || h.record.ClosedAt == nil || h.ending || h.relapsed == "" {
 		return
 	}
-	h.steps["alarm-states"]++
-	h.writeDown(ctx, AlarmNews{Event: &event})
+	if told, known := h.told[lateAlarm]; known && workflow.Now(ctx).Before(told.Add(h.pause(h.steps[lateAlarm]-1))) {
+		return
+	}
+	h.telling++
+	defer func() { h.telling-- }()
+	h.relapsed = ""
+	h.escalate(ctx, lateAlarm)
 }
 
 // writeDown leaves evidence of an event, and a state of the record. On the way into a new history that is left to the new one.

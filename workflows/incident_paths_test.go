@@ -200,6 +200,19 @@ func TestAReportThatCannotBeWrittenIsHeldAndAskedAgain(t *testing.T) {
 	}
 }
 
+// An alarm that rings after the closure opens no incident while the run lasts, which may be days: it is told when it rings.
+func TestAnAlarmThatRingsWhileTheReportIsHeldIsToldAtOnce(t *testing.T) {
+	o := withOutbreak(newWorld(t))
+	o.fail["PutS3IncidentReport"] = failing(1, 6, "Unavailable")
+	o.settled()
+	for _, at := range []int{200, 201, 203, 900} { // the second and the third are of the same flood as the first
+		o.at(minute(at), "alarm", map[string]any{"alarm": "hosts", "state": "ALARM"})
+	}
+	o.at(minute(24*hours), "retry", by("kato"))
+	require.NoError(t, o.handle(reported()))
+	require.Equal(t, []int{200, 900}, o.escalatedAt("新しい障害として受け付けてください"))
+}
+
 func TestAnIncidentThatIsCancelledIsWithdrawn(t *testing.T) {
 	o := withOutbreak(newWorld(t))
 	o.fixes["SettingChange"] = func(ctx workflow.Context) error { return workflow.Sleep(ctx, 30*time.Hour) }
