@@ -95,10 +95,8 @@ func (r *Run) Close(ctx workflow.Context, err error) error {
 	}
 	r.changeEnds(ctx, err)
 	r.lastly(ctx, err)
-	outcome := "done"
-	if err != nil {
-		outcome = Words(err)
-	} else {
+	outcome := outcomeOf(err)
+	if err == nil {
 		r.markNotNeeded()
 	}
 	r.Record(ctx, "closed", "", map[string]any{"outcome": outcome, "steps": r.status.Steps})
@@ -109,9 +107,9 @@ func (r *Run) Close(ctx workflow.Context, err error) error {
 	r.status.EndedAt = moment(ctx)
 	r.status.WaitingFor = nil
 	if err == nil {
-		r.say(ctx, Done, "finished after "+r.status.EndedAt.Sub(r.status.StartedAt).Round(time.Second).String())
+		r.say(ctx, Done, "finished after "+r.status.EndedAt.Sub(r.status.StartedAt).Round(time.Second).String()+r.untold)
 	} else {
-		r.say(ctx, Failed, outcome)
+		r.say(ctx, Failed, outcome+r.untold)
 	}
 	if waited := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) && !r.judging.IsLocked() }); waited != nil {
 		return waited
