@@ -40,9 +40,6 @@ func Answers() []string {
 // carriesOut are the answers by which somebody has a hand in the change. Giving up is open to everybody who may operate.
 var carriesOut = []string{Retry, Skip, Finished, Fix}
 
-// onlyDecides are the answers by which nobody has a hand in the change.
-var onlyDecides = []string{Approve, Reject, Extend, Return, Severity}
-
 // production is the environment in which a claimed identity approves nothing.
 const production = "production"
 
