@@ -150,7 +150,9 @@ func TestWhoHasAHandByWhichAnswer(t *testing.T) {
 // A run that was under way when Resume became a decision keeps whom it has barred.
 func TestWhoLetARunGoOnBeforeStaysBarred(t *testing.T) {
 	b := newBench(t)
-	b.ready = func() { b.env.OnGetVersion(resumeEdition, workflow.DefaultVersion, workflow.Version(1)).Return(workflow.DefaultVersion) }
+	b.ready = func() {
+		b.env.OnGetVersion(resumeEdition, workflow.DefaultVersion, workflow.Version(1)).Return(workflow.DefaultVersion)
+	}
 	b.at(minute, Resume, by("yamada"))
 	require.NoError(t, b.toy(func(ctx workflow.Context, r *Run) error {
 		_, err := r.Asked(ctx, Waiting, Ask{Kind: "work", Name: "work", Until: start.Add(hour), Answers: map[string]string{Resume: "operate"}})
