@@ -22,12 +22,12 @@ var settings *activities.Settings
 func (s *setting) plan(ctx workflow.Context) ([]plan.Change, error) {
 	var begun []runbook.Future[plan.Change]
 	for _, v := range s.on.Settings {
-		begun = append(begun, runbook.Start(runbook.WithSummary(ctx, "read for the plan: "+v.Name), runbook.Read, settings.PlanSetting, activities.SettingPlan{Operation: s.Operation(), Setting: v}))
+		begun = append(begun, runbook.Start(reading(ctx, v.Name), runbook.Read, settings.PlanSetting, activities.SettingPlan{Operation: s.Operation(), Setting: v}))
 	}
 	var failed error
 	s.changes = make([]plan.Change, len(begun))
-	for i, reading := range begun {
-		change, err := reading.Get(ctx)
+	for i, read := range begun {
+		change, err := read.Get(ctx)
 		s.changes[i], failed = change, errors.Join(failed, err)
 	}
 	if failed != nil {
