@@ -71,7 +71,7 @@ func TestAStandardChangeIsStillOneOrNot(t *testing.T) {
 		_, err := try(b, b.set.Directory.CheckStandardChange, StandardQuestion{[]system.SettingResolved{v}})
 		return err
 	}
-	require.NoError(t, ask(v))
+	require.Equal(t, StandardFound{[]string{"web-read-only"}}, must(b, b.set.Directory.CheckStandardChange, StandardQuestion{[]system.SettingResolved{v}}))
 	other := v
 	other.New = json.RawMessage(`"loud"`)
 	require.ErrorContains(t, ask(other), `changes.standard does not approve web-mode to "loud" any more`)

@@ -234,16 +234,22 @@ type StandardQuestion struct {
 	Settings []system.SettingResolved `json:"settings"`
 }
 
+// StandardFound names what approves the changes now, in changes.standard: one for each, in their order.
+type StandardFound struct {
+	Names []string `json:"names"`
+}
+
 // CheckStandardChange refuses (Refused) a change that system.yaml does not approve once and for all any more.
-func (a *Directory) CheckStandardChange(_ context.Context, in StandardQuestion) (struct{}, error) {
+func (a *Directory) CheckStandardChange(_ context.Context, in StandardQuestion) (StandardFound, error) {
 	s, err := describe(a.system)
 	if err != nil {
-		return struct{}{}, err
+		return StandardFound{}, err
 	}
-	if err := s.CheckStandard(in.Settings); err != nil {
-		return struct{}{}, fail(Refused, "%v", err)
+	names, err := s.CheckStandard(in.Settings)
+	if err != nil {
+		return StandardFound{}, fail(Refused, "%v", err)
 	}
-	return struct{}{}, nil
+	return StandardFound{Names: names}, nil
 }
 
 // Span is a time from a moment until another.

@@ -145,9 +145,6 @@ type leftOf struct {
 	hands                      []string
 }
 
-// handedOn are the answers by which somebody has a hand in a run.
-var handedOn = []string{"retry", "skip", "rollback", "done", "cancel", "fix"}
-
 func (a *Runs) left(ctx context.Context, in RunRef) (left leftOf, err error) {
 	rows, err := a.records.ListEvidence(ctx, in.WorkflowID)
 	if err != nil {
@@ -174,7 +171,7 @@ func (a *Runs) left(ctx context.Context, in RunRef) (left leftOf, err error) {
 			left.hands = append(left.hands, body.People...)
 		case row.Kind == "closed":
 			left.outcome = body.Outcome
-		case body.Accepted && slices.Contains(handedOn, body.Action):
+		case body.Accepted && HasHand(body.Action):
 			left.hands = append(left.hands, body.Person)
 		}
 	}

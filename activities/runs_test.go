@@ -61,6 +61,7 @@ func worked() chain {
 	}
 	for _, d := range []string{
 		`"approve","person":"sato","accepted":true`, `"reject","person":"suzuki","accepted":true`, `"retry","person":"kato","accepted":true`,
+		`"pause","person":"watanabe","accepted":true`, `"resume","person":"sato","accepted":true`, `"extend","person":"suzuki","accepted":true`,
 		`"skip","person":"kato","accepted":true`, `"rollback","person":"mallory","accepted":false`, `"cancel","person":"takahashi","accepted":true`,
 	} {
 		rows = append(rows, row("decision", `{"action":`+d+`}`))
@@ -116,7 +117,7 @@ func TestWhoHadAHandInARun(t *testing.T) {
 	b := newBench(t)
 	hands, err := try(b, runsOf(b, oneRun{}, worked()).ListRunHands, RunRef{"x"})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"ito", "kato", "takahashi", "tanaka"}, hands.People, "whoever approved, rejected or was refused had none")
+	assert.Equal(t, []string{"ito", "kato", "takahashi", "tanaka", "watanabe"}, hands.People, "whoever approved, rejected or was refused had none")
 }
 
 func TestWhatARunSaysThatStays(t *testing.T) {

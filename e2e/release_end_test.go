@@ -35,3 +35,23 @@ func TestAReleaseWhoseWayBackFailsSaysSo(t *testing.T) {
 	require.NotContains(t, mails, "【要確認】リリースの切り戻し（申請画面の改善（第2版））")
 	require.NotEmpty(t, s.Holds, "what is not put back stays held")
 }
+
+// SES refuses the mail about the end: the run is held there until somebody has looked, and nothing calls it sent before.
+func TestAReleaseOfWhoseEndNobodyCouldBeToldIsHeld(t *testing.T) {
+	t.Parallel()
+	w := releases(t, func(s *system.System) { s.Releases.Watch.Duration = system.Duration(time.Hour) })
+	r := w.begin("Release", wanted(t, sandbox.ImageNext))
+	r.answer(r.asks("approval", "release"), runbook.Approve, "sato")
+	watch := r.asks("watch", "watch")
+	w.fault(sandbox.Fault{Service: "sesv2", Operation: "SendEmail", Kind: sandbox.FaultDenied, Times: 1})
+	r.answer(watch, runbook.Rollback, "kato")
+	held := r.asks("held", "tell-end")
+	require.Empty(t, held.Holds, "what the release held is free")
+	const rolledBack = "【要確認】リリースの切り戻し（申請画面の改善（第2版））"
+	require.NotContains(t, w.mails("operators"), rolledBack)
+	r.answer(held, runbook.Retry, "tanaka")
+	s := r.until("the end", func(s runbook.Status) bool { return s.EndedAt != nil })
+	require.Equal(t, []any{runbook.StepDone, 2}, []any{step(t, s, "tell-end").State, step(t, s, "tell-end").Attempts})
+	require.Contains(t, w.mails("operators"), rolledBack)
+	require.Zero(t, r.kinds("not-told"))
+}

@@ -112,6 +112,10 @@ func TestAReleaseOfThreePartsIsApprovedWatchedAndStays(t *testing.T) {
 	require.Equal(t, broughtIn, w.made())
 	w.isReleased(true)
 	require.Zero(t, r.kinds("held"))
+	function := w.system().Releases.Parts[2].Lambda.Function
+	require.Equal(t, []string{
+		"scan of the image of web", "pipeline gzs-web", "service gzs-web", "new code of the function " + function, "function " + function, "files of the site guide",
+	}, r.read()[:6])
 	var result workflows.ReleaseResult
 	require.NoError(t, r.client.GetWorkflow(t.Context(), r.id, "").Get(t.Context(), &result))
 	require.Equal(t, sandbox.Digest("gzs/web", sandbox.ImageStable), result.Parts[0].Before)

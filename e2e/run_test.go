@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/proto"
 
 	"tejun/internal/records"
@@ -232,6 +234,21 @@ func (r *run) history() []*history.HistoryEvent {
 	events, err := scene.History(r.t.Context(), r.client, r.id)
 	require.NoError(r.t, err)
 	return events
+}
+
+// read is what the run has read for its plans, in the words of the Temporal UI.
+func (r *run) read() (all []string) {
+	r.t.Helper()
+	for _, event := range r.history() {
+		var summary string
+		if payload := event.GetUserMetadata().GetSummary(); payload != nil && event.GetActivityTaskScheduledEventAttributes() != nil {
+			require.NoError(r.t, converter.GetDefaultDataConverter().FromPayload(payload, &summary))
+		}
+		if what, found := strings.CutPrefix(summary, "read for the plan: "); found {
+			all = append(all, what)
+		}
+	}
+	return all
 }
 
 // everything is the run's whole history as bytes; payloads are in it as they are.

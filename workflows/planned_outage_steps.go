@@ -44,7 +44,7 @@ type changes struct {
 
 // compute reads everything at once and returns the changes in the order in which they are made.
 func (c *changes) compute(ctx workflow.Context, o *outage) ([]plan.Change, error) {
-	reads := func(what string) workflow.Context { return runbook.WithSummary(ctx, "read for the plan: "+what) }
+	reads := func(what string) workflow.Context { return reading(ctx, what) }
 	alarms := runbook.Start(reads("alarms"), runbook.Read, cloudWatch.PlanCloudWatchAlarmMute, o.alarms())
 	jobs := runbook.Start(reads("scheduled jobs"), runbook.Read, scheduler.PlanSchedulerPause, o.jobs())
 	page := runbook.Start(reads("maintenance page"), runbook.Read, s3.PlanS3MaintenancePage, o.page())

@@ -36,18 +36,18 @@ func (c *container) pipeline() activities.PipelineRun {
 
 // plan judges the image by its scan, looks whether its pipeline waits for an approval, and reads what runs.
 func (c *container) plan(ctx workflow.Context) ([]plan.Change, error) {
-	checked, err := runbook.Call(ctx, runbook.Read, ecr.CheckECRImage, activities.ImageRef{Repository: c.on.Repository, Digest: c.in.Digest})
+	checked, err := runbook.Call(reading(ctx, "scan of the image of "+c.on.Name), runbook.Read, ecr.CheckECRImage, activities.ImageRef{Repository: c.on.Repository, Digest: c.in.Digest})
 	if err != nil {
 		return nil, err
 	}
 	c.image = checked.Image
-	c.shape, err = runbook.Call(ctx, runbook.Read, codePipeline.ReadCodePipeline, activities.PipelineRef{
+	c.shape, err = runbook.Call(reading(ctx, "pipeline "+c.on.Pipeline), runbook.Read, codePipeline.ReadCodePipeline, activities.PipelineRef{
 		Pipeline: c.on.Pipeline, Repository: c.on.Repository, Cluster: c.of.on.Cluster, Service: c.on.Service,
 	})
 	if err != nil {
 		return nil, err
 	}
-	planned, err := runbook.Call(ctx, runbook.Read, ecsReleases.PlanECSRelease, activities.ContainerPlan{
+	planned, err := runbook.Call(reading(ctx, "service "+c.on.Service), runbook.Read, ecsReleases.PlanECSRelease, activities.ContainerPlan{
 		Operation: c.of.Operation(), ContainerRelease: c.service().ContainerRelease,
 	})
 	if err != nil {
@@ -121,7 +121,7 @@ type function struct {
 
 // plan finds the code, pins its version in S3, and reads where the alias points.
 func (f *function) plan(ctx workflow.Context) ([]plan.Change, error) {
-	found, err := runbook.Call(ctx, runbook.Read, s3Releases.HashS3Build, activities.BuildRef{Bucket: f.of.on.Builds, Key: f.in.Object})
+	found, err := runbook.Call(reading(ctx, "new code of the function "+f.on.Function), runbook.Read, s3Releases.HashS3Build, activities.BuildRef{Bucket: f.of.on.Builds, Key: f.in.Object})
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func (f *function) plan(ctx workflow.Context) ([]plan.Change, error) {
 		Function: f.on.Function, Alias: f.on.Alias, CodeSHA256: f.in.CodeSHA256,
 		Code: activities.Archive{Bucket: f.of.on.Builds, Key: f.in.Object, Version: found.Version},
 	}
-	f.planned, err = runbook.Call(ctx, runbook.Read, lambdas.PlanLambdaRelease, activities.LambdaPlan{Operation: f.of.Operation(), LambdaRelease: f.release})
+	f.planned, err = runbook.Call(reading(ctx, "function "+f.on.Function), runbook.Read, lambdas.PlanLambdaRelease, activities.LambdaPlan{Operation: f.of.Operation(), LambdaRelease: f.release})
 	f.result.Before = f.planned.Version
 	return []plan.Change{f.planned.Change}, err
 }
@@ -198,7 +198,7 @@ func (s *static) target() activities.StaticChange {
 
 // plan compares the files that were built with the manifest, and reads what is there.
 func (s *static) plan(ctx workflow.Context) (changes []plan.Change, err error) {
-	s.change, err = runbook.Call(ctx, runbook.Read, s3Releases.PlanS3Static, activities.StaticPlan{Operation: s.of.Operation(), StaticRelease: s.release()})
+	s.change, err = runbook.Call(reading(ctx, "files of the site "+s.on.Name), runbook.Read, s3Releases.PlanS3Static, activities.StaticPlan{Operation: s.of.Operation(), StaticRelease: s.release()})
 	return []plan.Change{s.change}, err
 }
 

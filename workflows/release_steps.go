@@ -96,22 +96,9 @@ func (r *releasing) checkSite() runbook.StepSpec {
 			if err == nil || runbook.WasCancelled(ctx, err) {
 				return err
 			}
-			return runbook.End(activities.Unfit, "%s", wordsOf(err))
+			return runbook.End(activities.Unfit, "%s", runbook.Words(err))
 		},
 	}
-}
-
-// wordsOf says all of several errors.
-func wordsOf(err error) string {
-	joined, several := err.(interface{ Unwrap() []error })
-	if !several {
-		return runbook.Words(err)
-	}
-	var words []string
-	for _, one := range joined.Unwrap() {
-		words = append(words, runbook.Words(one))
-	}
-	return strings.Join(words, "; ")
 }
 
 // watch looks at alarms and the error rate for as long as system.yaml says.
@@ -149,23 +136,28 @@ func (r *releasing) readBack() runbook.StepSpec {
 	}
 }
 
+// tellEndStep is the name of the step by which people are told how a run has ended.
+const tellEndStep = "tell-end"
+
 // tellsEnd lets people be told how the release has ended, however that is. Earlier editions told it as the last of the way back, which a
 // failed undo does not reach.
 func (r *releasing) tellsEnd(ctx workflow.Context) {
-	const name, title = "tell-end", "結果の連絡 · Tell how it ended"
+	const title = "結果の連絡 · Tell how it ended"
 	if workflow.GetVersion(ctx, "release-tells-last", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
-		r.OnReturn(runbook.StepSpec{Name: name, Title: title, Do: func(ctx workflow.Context) error {
-			r.tellEnd(ctx, r.given)
+		r.OnReturn(runbook.StepSpec{Name: tellEndStep, Title: title, Do: func(ctx workflow.Context) error {
+			if err := r.tellEnd(ctx, r.given); err != nil { // it never held the way back
+				workflow.GetLogger(ctx).Warn("people were not told how the release ended", "error", runbook.Words(err))
+			}
 			return nil
 		}})
 		return
 	}
-	r.Finally(name, title, r.tellEnd)
+	r.Finally(tellEndStep, title, r.tellEnd)
 }
 
 // tellEnd says what is there now. What was taken back is as before; what could not be, or has ended in trouble when all was done, is
 // unclear.
-func (r *releasing) tellEnd(ctx workflow.Context, err error) {
+func (r *releasing) tellEnd(ctx workflow.Context, err error) error {
 	var lines []string
 	for _, part := range r.result.Parts {
 		lines = append(lines, fmt.Sprintf("・%s: %s → %s", part.Name, orDash(part.Before), orDash(part.After)))
@@ -178,7 +170,7 @@ func (r *releasing) tellEnd(ctx workflow.Context, err error) {
 			template = "release-unclear"
 		}
 	}
-	r.Tell(ctx, template, template, r.on.MailList, data)
+	return r.NotifyEach(ctx, tellEndStep, template, []string{r.on.MailList}, data)
 }
 
 func orDash(s string) string {

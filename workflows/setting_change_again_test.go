@@ -10,6 +10,7 @@ import (
 
 	"tejun/activities"
 	"tejun/internal/system"
+	"tejun/workflows"
 	"tejun/workflows/runbook"
 )
 
@@ -19,13 +20,16 @@ func TestAStandardChangeThatWaitedForItsWindowIsJudgedAgain(t *testing.T) {
 		meanwhile func(*cabinet)
 		says      string // "" if it is made
 		approvals int    // rows of evidence of the approval once and for all
+		by        string // that the newest row names
 	}{
-		"as it was": {func(*cabinet) {}, "", 1},
+		"as it was": {func(*cabinet) {}, "", 1, "read-only"},
 		"not approved any more": {func(c *cabinet) {
 			c.fail["CheckStandardChange"] = final("Refused", "changes.standard does not approve mode any more")
-		}, "does not approve mode any more", 1},
-		"another value by hand":       {func(c *cabinet) { c.values["mode"] = `"off"` }, "the setting mode has another value", 1},
-		"another state of the object": {func(c *cabinet) { c.drift++ }, "", 2},
+		}, "does not approve mode any more", 1, "read-only"},
+		"another value by hand":       {func(c *cabinet) { c.values["mode"] = `"off"` }, "the setting mode has another value", 1, "read-only"},
+		"another state of the object": {func(c *cabinet) { c.drift++ }, "", 2, "read-only"},
+		"approved by another rule":    {func(c *cabinet) { c.approved = []string{"night-mode"} }, "", 2, "night-mode"},
+		"both":                        {func(c *cabinet) { c.drift++; c.approved = []string{"night-mode"} }, "", 2, "night-mode"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cab := withCabinet(newWorld(t), "")
@@ -35,9 +39,20 @@ func TestAStandardChangeThatWaitedForItsWindowIsJudgedAgain(t *testing.T) {
 			cab.env.RegisterDelayedCallback(func() { cab.mu.Lock(); defer cab.mu.Unlock(); c.meanwhile(cab) }, 2*time.Hour)
 			err := cab.change(in)
 			require.Equal(t, c.approvals, strings.Count(strings.Join(cab.kinds(), ","), "pre-approved"))
+			var approved struct {
+				Plan     string
+				Standard []string
+			}
+			cab.newest("pre-approved", &approved)
+			require.Equal(t, []string{c.by}, approved.Standard)
 			if c.says == "" {
 				require.NoError(t, err)
 				cab.requireEffects(made)
+				var r workflows.SettingChangeResult
+				require.NoError(t, cab.env.GetWorkflowResult(&r))
+				require.Equal(t, []any{r.Plan, approved.Standard}, []any{approved.Plan, r.PreApproved})
+				require.Contains(t, cab.told[c.approvals].Note, c.by, "the record of the change names the same")
+				require.Equal(t, "approved", cab.told[c.approvals].State)
 				return
 			}
 			require.True(t, runbook.IsEnd(err, runbook.ErrRefused), "%v", err)

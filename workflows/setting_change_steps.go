@@ -22,12 +22,12 @@ var settings *activities.Settings
 func (s *setting) plan(ctx workflow.Context) ([]plan.Change, error) {
 	var begun []runbook.Future[plan.Change]
 	for _, v := range s.on.Settings {
-		begun = append(begun, runbook.Start(runbook.WithSummary(ctx, "read for the plan: "+v.Name), runbook.Read, settings.PlanSetting, activities.SettingPlan{Operation: s.Operation(), Setting: v}))
+		begun = append(begun, runbook.Start(reading(ctx, v.Name), runbook.Read, settings.PlanSetting, activities.SettingPlan{Operation: s.Operation(), Setting: v}))
 	}
 	var failed error
 	s.changes = make([]plan.Change, len(begun))
-	for i, reading := range begun {
-		change, err := reading.Get(ctx)
+	for i, read := range begun {
+		change, err := read.Get(ctx)
 		s.changes[i], failed = change, errors.Join(failed, err)
 	}
 	if failed != nil {
@@ -59,13 +59,22 @@ func (s *setting) approve(ctx workflow.Context) error {
 	case s.emergency():
 		return nil
 	case s.on.Gate == "":
-		s.Record(ctx, "pre-approved", "", map[string]any{"plan": s.PlanDigest(), "standard": s.on.PreApproved})
-		return s.ChangeIs(ctx, records.ChangeApproved, "approved once and for all: "+strings.Join(s.on.PreApproved, ", "))
+		return s.preApproved(ctx, nil)
 	}
 	if err := s.Approve(ctx, s.gate()); err != nil {
 		return err
 	}
 	return s.ChangeIs(ctx, records.ChangeApproved, "")
+}
+
+// preApproved writes down what has approved the plan in force once and for all; instead is what that replaces.
+func (s *setting) preApproved(ctx workflow.Context, instead map[string]any) error {
+	body := map[string]any{"plan": s.PlanDigest(), "standard": s.on.PreApproved}
+	if instead != nil {
+		body["instead"] = instead
+	}
+	s.Record(ctx, "pre-approved", "", body)
+	return s.ChangeIs(ctx, records.ChangeApproved, "approved once and for all: "+strings.Join(s.on.PreApproved, ", "))
 }
 
 // awaitWindow waits for the window's start, if there is one. Whoever approves standard changes can still reject one that was
@@ -106,22 +115,34 @@ func (s *setting) mayBegin(ctx workflow.Context) error {
 }
 
 // stillStandard judges a change again that was approved once and for all and has waited for its window: by what is approved so now, and
-// by the values that the settings have now.
+// by the values that the settings have now. The first edition did not ask what approves it now.
 func (s *setting) stillStandard(ctx workflow.Context) error {
-	if s.in.Window == nil || workflow.GetVersion(ctx, "standard-judged-again", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+	if s.in.Window == nil {
 		return nil
 	}
-	if _, err := runbook.Resolve(ctx, directory.CheckStandardChange, activities.StandardQuestion{Settings: s.on.Settings}); err != nil {
+	edition := workflow.GetVersion(ctx, "standard-judged-again", workflow.DefaultVersion, 2)
+	if edition == workflow.DefaultVersion {
+		return nil
+	}
+	found, err := runbook.Resolve(ctx, directory.CheckStandardChange, activities.StandardQuestion{Settings: s.on.Settings})
+	if err != nil {
 		return err
 	}
-	before := s.PlanDigest()
+	before, by := s.PlanDigest(), s.on.PreApproved
 	if err := s.Planned(ctx, s.plan); err != nil {
 		return err
 	}
-	if s.PlanDigest() != before {
-		s.Record(ctx, "pre-approved", "", map[string]any{"plan": s.PlanDigest(), "standard": s.on.PreApproved, "instead": before})
+	if edition == 1 {
+		if s.PlanDigest() != before {
+			s.Record(ctx, "pre-approved", "", map[string]any{"plan": s.PlanDigest(), "standard": by, "instead": before})
+		}
+		return nil
 	}
-	return nil
+	if s.PlanDigest() == before && slices.Equal(found.Names, by) {
+		return nil
+	}
+	s.on.PreApproved, s.result.PreApproved = found.Names, found.Names
+	return s.preApproved(ctx, map[string]any{"plan": before, "standard": by})
 }
 
 // approveAfterwards waits for the approval of an emergency change. Its settings stay held meanwhile, unless another run has

@@ -78,7 +78,9 @@ func withCabinet(w *world, gate string) *cabinet {
 		return activities.OpenIncident{Number: "INC-1", WorkflowID: strings.Replace(in.Name, "INC-", "incident-", 1)}, nil
 	})
 	stub(w, "FindMadeChange", func(struct{}) (activities.MadeChange, error) { return c.before, nil })
-	stub(w, "CheckStandardChange", func(activities.StandardQuestion) (struct{}, error) { return struct{}{}, nil })
+	stub(w, "CheckStandardChange", func(activities.StandardQuestion) (activities.StandardFound, error) {
+		return activities.StandardFound{Names: c.approved}, nil
+	})
 	return c
 }
 

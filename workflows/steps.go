@@ -46,6 +46,11 @@ func mends(ctx workflow.Context, incident string) (string, error) {
 	return found.WorkflowID, err
 }
 
+// reading says what an activity reads for the plan: the Temporal UI shows it beside the activity.
+func reading(ctx workflow.Context, what string) workflow.Context {
+	return runbook.WithSummary(ctx, "read for the plan: "+what)
+}
+
 // do is a step's action that consists of one activity.
 func do[I, O any](p runbook.Policy, activity runbook.Activity[I, O], in I) func(workflow.Context) error {
 	return func(ctx workflow.Context) error {

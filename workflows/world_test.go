@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -307,4 +308,16 @@ func (w *world) kinds() []string {
 		kinds = append(kinds, e.Kind)
 	}
 	return kinds
+}
+
+// newest decodes the newest evidence of a kind.
+func (w *world) newest(kind string, into any) {
+	w.t.Helper()
+	for _, e := range slices.Backward(w.evidence) {
+		if e.Kind == kind {
+			require.NoError(w.t, json.Unmarshal(e.Body, into))
+			return
+		}
+	}
+	require.Fail(w.t, "no evidence of the kind "+kind)
 }

@@ -70,9 +70,10 @@ func (s *System) preApproved(setting Setting, value json.RawMessage) (StandardCh
 	})
 }
 
-// CheckStandard says which of the changes are not approved once and for all any more: changes.standard may have been edited since
-// they were asked for.
-func (s *System) CheckStandard(settings []SettingResolved) error {
+// CheckStandard names the standard changes that allow the changes now, one for each, or says which of them are not approved once and
+// for all any more: changes.standard may have been edited since they were asked for.
+func (s *System) CheckStandard(settings []SettingResolved) ([]string, error) {
+	names := []string{}
 	var problems []error
 	for _, v := range settings {
 		setting, known := s.Setting(v.Name)
@@ -80,11 +81,14 @@ func (s *System) CheckStandard(settings []SettingResolved) error {
 			problems = append(problems, fmt.Errorf("system.yaml does not declare the setting %s as %s of %s any more", v.Name, v.Kind, v.Resource))
 			continue
 		}
-		if _, ok := s.preApproved(setting, v.New); !ok {
+		standard, ok := s.preApproved(setting, v.New)
+		if !ok {
 			problems = append(problems, fmt.Errorf("changes.standard does not approve %s to %s any more: ask for the change anew, then the operations manager decides", v.Name, v.New))
+			continue
 		}
+		names = append(names, standard.Name)
 	}
-	return errors.Join(problems...)
+	return names, errors.Join(problems...)
 }
 
 var (

@@ -48,15 +48,15 @@ func (r *Run) awaitAfterwards(ctx workflow.Context, g Gate, made time.Time) erro
 		return err
 	}
 	mail := r.gateMail(q, terms.LateAt)
-	var alarms []alarm
+	var alarms []Alarm
 	for i, at := range terms.Reminders {
-		alarms = append(alarms, alarm{at: at, do: mail("approval-reminder", terms.NotifyList, i+1), says: terms.NotifyList + " are reminded"})
+		alarms = append(alarms, Alarm{At: at, Do: mail("approval-reminder", terms.NotifyList, i+1), Says: terms.NotifyList + " are reminded"})
 	}
 	overdue := func(ctx workflow.Context) {
 		r.overdue(ctx, g, terms.LateAt)
 		mail("after-overdue", terms.EscalateList, 1)(ctx)
 	}
-	alarms = append(alarms, alarm{at: terms.LateAt, do: overdue, says: "it is overdue, and " + terms.EscalateList + " are told"})
+	alarms = append(alarms, Alarm{At: terms.LateAt, Do: overdue, Says: "it is overdue, and " + terms.EscalateList + " are told"})
 	r.say(ctx, AwaitingApproval, g.Asks+", by "+JST(terms.LateAt))
 	if !terms.LateAt.After(workflow.Now(ctx)) { // asked again, when it was late already
 		r.overdue(ctx, g, terms.LateAt)

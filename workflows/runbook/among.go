@@ -56,7 +56,7 @@ func (g Gate) order(opened time.Time) string {
 
 // among lets only those on the gate's list answer, each in their turn, and returns what widens the gate with time. Whoever is on the
 // list may reject at once.
-func (r *Run) among(ctx workflow.Context, g Gate, q *question, terms activities.Terms, tell func(template, list string, n int) func(workflow.Context)) []alarm {
+func (r *Run) among(ctx workflow.Context, g Gate, q *question, terms activities.Terms, tell func(template, list string, n int) func(workflow.Context)) []Alarm {
 	if len(g.Among) == 0 {
 		return nil
 	}
@@ -82,10 +82,10 @@ func (r *Run) among(ctx workflow.Context, g Gate, q *question, terms activities.
 		}
 		return ""
 	}
-	var alarms []alarm
+	var alarms []Alarm
 	for i, s := range g.Among[1:] {
 		at, _ := g.from(s.Person, opened)
-		alarms = append(alarms, alarm{at: at, do: func(ctx workflow.Context) {
+		alarms = append(alarms, Alarm{At: at, Do: func(ctx workflow.Context) {
 			q.terms[Approve] = people(at)
 			if r.asking == q {
 				r.status.WaitingFor = q.waitingFor()

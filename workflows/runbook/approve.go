@@ -116,14 +116,12 @@ func (r *Run) Approve(ctx workflow.Context, g Gate) error {
 	r.say(ctx, AwaitingApproval, q.why)
 	r.Record(ctx, "gate-opened", g.Name, q.waitingFor())
 	for i, at := range terms.Reminders {
-		alarms = append(alarms, alarm{at: at, do: mail("approval-reminder", terms.NotifyList, i+1), says: terms.NotifyList + " are reminded"})
+		alarms = append(alarms, Alarm{At: at, Do: mail("approval-reminder", terms.NotifyList, i+1), Says: terms.NotifyList + " are reminded"})
 	}
 	if !terms.EscalateAt.IsZero() {
-		alarms = append(alarms, alarm{at: terms.EscalateAt, do: mail("approval-escalation", terms.EscalateList, 1), says: terms.EscalateList + " are told that nobody answers"})
+		alarms = append(alarms, Alarm{At: terms.EscalateAt, Do: mail("approval-escalation", terms.EscalateList, 1), Says: terms.EscalateList + " are told that nobody answers"})
 	}
-	for _, a := range g.Alarms {
-		alarms = append(alarms, alarm{a.At, a.Do, a.Late, a.Says})
-	}
+	alarms = append(alarms, g.Alarms...)
 	workflow.GoNamed(ctx, "approval-request", mail("approval-request", terms.NotifyList, 0))
 	answer, err := r.ask(ctx, q, alarms...)
 	switch {

@@ -2,7 +2,6 @@ package runbook
 
 import (
 	"fmt"
-	"slices"
 
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
@@ -16,6 +15,9 @@ const mostDecisions = 200
 
 // acceptedEdition is the version from which accepted decisions do not use up the limit.
 const acceptedEdition = "accepted-is-no-flood"
+
+// resumeEdition is the version from which whoever lets a run go on (Resume) has no hand in it by that.
+const resumeEdition = "resume-decides"
 
 // flooded tells whether the decision that has just come is one too many.
 func (r *Run) flooded(ctx workflow.Context) bool {
@@ -135,7 +137,7 @@ func (r *Run) decide(ctx workflow.Context, action string, raw converter.RawValue
 		r.reasons = append(r.reasons, fmt.Sprintf("%s cancelled: %s", answered.Person, d.Reason))
 		r.cancel()
 	}
-	if !slices.Contains(onlyDecides, d.Action) {
+	if activities.HasHand(d.Action) || d.Action == Resume && workflow.GetVersion(ctx, resumeEdition, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
 		r.executed = append(r.executed, answered.Person)
 	}
 	if r.asking == q {

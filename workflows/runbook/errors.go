@@ -34,8 +34,15 @@ func IsEnd(err error, kind string) bool {
 	return errors.As(err, &app) && app.Type() == kind
 }
 
-// Words is an error's message without the SDK's wrapping: what a person needs to read.
+// Words is an error's message without the SDK's wrapping: what a person needs to read. Of several errors it is all of them.
 func Words(err error) string {
+	if joined, several := err.(interface{ Unwrap() []error }); several {
+		var words []string
+		for _, one := range joined.Unwrap() {
+			words = append(words, Words(one))
+		}
+		return strings.Join(words, "; ")
+	}
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) {
 		return app.Message()

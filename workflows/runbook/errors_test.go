@@ -18,6 +18,7 @@ func TestWordsAreWhatAPersonNeeds(t *testing.T) {
 		"plain":                 {errBroken, "AWS says no"},
 		"application error":     {final("refused because"), "refused because"},
 		"wrapped":               {fmt.Errorf("activity error: %w", final("refused because")), "refused because"},
+		"several":               {errors.Join(fmt.Errorf("activity error: %w", final("one")), errBroken), "one; AWS says no"},
 		"time-out":              {temporal.NewTimeoutError(enums.TIMEOUT_TYPE_HEARTBEAT, nil), "it did not finish in time (heartbeat)"},
 		"time-out with a cause": {temporal.NewTimeoutError(enums.TIMEOUT_TYPE_START_TO_CLOSE, errors.New("still deploying")), "it did not finish in time (starttoclose); last: still deploying"},
 	} {

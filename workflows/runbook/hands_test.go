@@ -1,6 +1,8 @@
 package runbook
 
 import (
+	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -8,6 +10,8 @@ import (
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
+
+	"tejun/activities"
 )
 
 // told is what the children of a run are told of its hands, in the order of their start. The test environment itself gives a child no memo.
@@ -100,4 +104,59 @@ func TestHandsThatCannotBeReadEndTheRun(t *testing.T) {
 	require.NoError(t, b.env.SetMemoOnStart(map[string]any{HandsMemo: "yamada"}))
 	requireEnd(t, b.toy(b.gated), ErrInvalidInput, "the memo "+HandsMemo)
 	require.Empty(t, b.calls)
+}
+
+// handIn says of every answer whether whoever gives it has a hand in the run. It says it once more on purpose: who may approve must not
+// change by the way.
+var handIn = map[string]bool{
+	Approve: false, Reject: false, Extend: false, Return: false, Resume: false, Severity: false,
+	Retry: true, Skip: true, Rollback: true, Finished: true, Cancel: true, Acknowledge: true, Note: true, Pause: true, Fix: true,
+}
+
+// An answer is taken, and the gate that comes later knows whether its giver had a hand: in the run itself, in what it starts, and by the
+// one predicate that also reads the evidence of runs that have ended.
+func TestWhoHasAHandByWhichAnswer(t *testing.T) {
+	require.Len(t, handIn, len(Answers()))
+	for _, name := range Answers() {
+		t.Run(name, func(t *testing.T) {
+			hand, said := handIn[name]
+			require.True(t, said)
+			require.Equal(t, hand, activities.HasHand(name))
+			if slices.Contains(carriesOut, name) {
+				require.True(t, hand, "whoever carries it out has a hand in it")
+			}
+			if slices.Contains([]string{Approve, Reject, Cancel}, name) { // no question about work takes them
+				return
+			}
+			b := newBench(t)
+			b.at(minute, name, by("yamada"))
+			b.at(2*hour, Approve, by("yamada"))
+			b.at(3*hour, Approve, by("suzuki"))
+			require.NoError(t, b.toy(func(ctx workflow.Context, r *Run) error {
+				d, err := r.Asked(ctx, Waiting, Ask{Kind: "work", Name: "work", Until: start.Add(hour), Answers: map[string]string{name: "operate"}})
+				if err != nil || d == nil {
+					return errors.Join(err, errBroken)
+				}
+				return b.gated(ctx, r)
+			}))
+			require.Equal(t, hand, slices.Contains(b.run.Hands(), "yamada"))
+			approval := b.run.status.Approvals[1]
+			require.Equal(t, hand, !approval.Accepted, approval.Refusal)
+		})
+	}
+	require.True(t, activities.HasHand("something new"), "in doubt somebody has a hand in it")
+}
+
+// A run that was under way when Resume became a decision keeps whom it has barred.
+func TestWhoLetARunGoOnBeforeStaysBarred(t *testing.T) {
+	b := newBench(t)
+	b.ready = func() {
+		b.env.OnGetVersion(resumeEdition, workflow.DefaultVersion, workflow.Version(1)).Return(workflow.DefaultVersion)
+	}
+	b.at(minute, Resume, by("yamada"))
+	require.NoError(t, b.toy(func(ctx workflow.Context, r *Run) error {
+		_, err := r.Asked(ctx, Waiting, Ask{Kind: "work", Name: "work", Until: start.Add(hour), Answers: map[string]string{Resume: "operate"}})
+		return err
+	}))
+	require.Contains(t, b.run.Hands(), "yamada")
 }

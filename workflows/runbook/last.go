@@ -10,6 +10,7 @@ import (
 func (r *Run) Last(ctx workflow.Context, s StepSpec) error {
 	ctx, stop := workflow.NewDisconnectedContext(ctx)
 	defer stop()
+	s.unanswered = alone
 	return r.perform(ctx, s, Running, []string{Retry, Skip})
 }
 

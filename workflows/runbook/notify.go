@@ -1,7 +1,9 @@
 package runbook
 
 import (
+	"errors"
 	"maps"
+	"slices"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -12,11 +14,30 @@ import (
 // Notify sends mail as part of a step: it counts, and a doubt about it holds the step. After a person has answered
 // "retry" it is sent again even though an earlier sending may have arrived.
 func (r *Run) Notify(ctx workflow.Context, step, template, list string, data map[string]string) error {
+	return r.send(ctx, step, step, template, list, data)
+}
+
+// send sends one mail of a step, under a name of its own.
+func (r *Run) send(ctx workflow.Context, step, name, template, list string, data map[string]string) error {
 	_, err := Call(ctx, Send, ses.SendSESMail, activities.Mail{
-		Operation: r.Operation(), Step: step, Template: template, List: list,
+		Operation: r.Operation(), Step: name, Template: template, List: list,
 		Data: r.mailData(data), Resend: r.retriedByPerson(step),
 	})
 	return err
+}
+
+// NotifyEach sends the same mail to several lists as part of a step, as Notify does: to each once, also when the step is done again
+// because another one has failed. After a Reset it is a new mail.
+func (r *Run) NotifyEach(ctx workflow.Context, step, template string, lists []string, data map[string]string) error {
+	which := ""
+	if life := r.life(ctx); life != r.original {
+		which = "-reset-" + cut(life, 8)
+	}
+	var failed error
+	for _, list := range slices.Compact(slices.Sorted(slices.Values(lists))) {
+		failed = errors.Join(failed, r.send(ctx, step, step+"-"+template+"-"+list+which, template, list, data))
+	}
+	return failed
 }
 
 // Tell sends mail that the run does not depend on: a reminder, a page, a report. A failure is in the evidence and in the log.

@@ -63,3 +63,36 @@ func TestTellWithoutAListSendsNothing(t *testing.T) {
 	}))
 	require.Zero(t, b.tries["SendSESMail"])
 }
+
+// One of two mails fails: the step is held, and both lists have their mail once it is done again.
+func TestEachOfSeveralListsIsWrittenToOnce(t *testing.T) {
+	b := newBench(t)
+	b.fail["mail news"] = func(try int) error {
+		if try == 2 {
+			return final("may or may not have been sent")
+		}
+		return nil
+	}
+	b.after(minute, func() { require.Equal(t, "may or may not have been sent", b.run.status.Steps[0].Error) })
+	b.at(hour, Retry, by("kato"))
+	require.NoError(t, b.toy(func(ctx workflow.Context, r *Run) error {
+		return r.Step(ctx, StepSpec{Name: "tell", Title: "tell", Do: func(ctx workflow.Context) error {
+			return r.NotifyEach(ctx, "tell", "news", []string{"users", "officers", "users"}, nil)
+		}})
+	}))
+	require.Equal(t, []string{"news", "step-held", "news", "news"}, b.templates())
+	sent := func(i int) []any { return []any{b.mail[i].Step, b.mail[i].List, b.mail[i].Resend} }
+	require.Equal(t, []any{"tell-news-officers", "officers", false}, sent(0))
+	require.Equal(t, []any{"tell-news-officers", "officers", true}, sent(2), "one that was sent has its name, and is not sent again")
+	require.Equal(t, []any{"tell-news-users", "users", true}, sent(3))
+}
+
+// After a Reset the run ends anew, and people are told anew.
+func TestMailOfARunThatWasResetIsANewOne(t *testing.T) {
+	b := newBench(t)
+	require.NoError(t, b.toy(func(ctx workflow.Context, r *Run) error {
+		b.life = "another-run"
+		return r.NotifyEach(ctx, "tell", "news", []string{"users"}, nil)
+	}))
+	require.Equal(t, "tell-news-users-reset-ano", b.mail[0].Step[:25])
+}

@@ -95,19 +95,17 @@ func (r *Run) Close(ctx workflow.Context, err error) error {
 	}
 	r.changeEnds(ctx, err)
 	r.lastly(ctx, err)
-	outcome := "done"
-	if err != nil {
-		outcome = Words(err)
-	} else {
+	outcome := outcomeOf(err)
+	if err == nil {
 		r.markNotNeeded()
 	}
 	r.Record(ctx, "closed", "", map[string]any{"outcome": outcome, "steps": r.status.Steps})
 	r.status.EndedAt = moment(ctx)
 	r.status.WaitingFor = nil
 	if err = r.OrLost(ctx, err); err == nil {
-		r.say(ctx, Done, "finished after "+r.status.EndedAt.Sub(r.status.StartedAt).Round(time.Second).String())
+		r.say(ctx, Done, "finished after "+r.status.EndedAt.Sub(r.status.StartedAt).Round(time.Second).String()+r.untold)
 	} else {
-		r.say(ctx, Failed, Words(err))
+		r.say(ctx, Failed, Words(err)+r.untold)
 	}
 	if waited := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) && !r.judging.IsLocked() }); waited != nil {
 		return waited
@@ -121,11 +119,7 @@ func (r *Run) OrLost(ctx workflow.Context, err error) error {
 	if r.lost == nil || IsEnd(err, ErrEvidenceLost) {
 		return err
 	}
-	outcome := "done"
-	if err != nil {
-		outcome = Words(err)
-	}
-	err = End(ErrEvidenceLost, "%s (the run itself: %s)", Words(r.lost), outcome)
+	err = End(ErrEvidenceLost, "%s (the run itself: %s)", Words(r.lost), outcomeOf(err))
 	r.say(ctx, Failed, Words(err))
 	return err
 }

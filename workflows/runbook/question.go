@@ -40,9 +40,6 @@ func Answers() []string {
 // carriesOut are the answers by which somebody has a hand in the change. Giving up is open to everybody who may operate.
 var carriesOut = []string{Retry, Skip, Finished, Fix}
 
-// onlyDecides are the answers by which nobody has a hand in the change.
-var onlyDecides = []string{Approve, Reject, Extend, Return, Severity}
-
 // production is the environment in which a claimed identity approves nothing.
 const production = "production"
 
@@ -197,44 +194,32 @@ func (q *question) waitingFor() *WaitingFor {
 	}
 }
 
-// alarm is something to do at a time while a question is open.
-type alarm struct {
-	at   time.Time
-	do   func(workflow.Context)
-	late bool // it rings even if its time came while another one was seen to
-	says string
-}
-
 // ask opens a question and waits for its answer or its end. It returns nil when the time is over. The alarms ring in
 // between; those whose time is past are left out.
-func (r *Run) ask(ctx workflow.Context, q *question, alarms ...alarm) (*Answered, error) {
-	r.asking = q
+func (r *Run) ask(ctx workflow.Context, q *question, alarms ...Alarm) (*Answered, error) {
+	opened := workflow.Now(ctx)
+	alarms = slices.DeleteFunc(slices.Clone(alarms), func(a Alarm) bool { return !a.At.After(opened) || !a.At.Before(q.until) })
+	slices.SortStableFunc(alarms, func(a, b Alarm) int { return a.At.Compare(b.At) })
+	r.asking, q.next = q, ahead(alarms)
 	r.status.WaitingFor = q.waitingFor()
 	r.show(ctx)
-	since := workflow.Now(ctx)
 	defer func() {
-		r.waited(ctx, q, since)
+		r.waited(ctx, q, opened)
 		q.closed = true
 		if r.asking == q {
 			r.asking = nil
 			r.status.WaitingFor = nil
 		}
 	}()
-	slices.SortStableFunc(alarms, func(a, b alarm) int { return a.at.Compare(b.at) })
-	opened := workflow.Now(ctx)
 	for i, a := range alarms {
-		past := workflow.Now(ctx)
-		if a.late {
-			past = opened
-		}
-		if !a.at.After(past) || !a.at.Before(q.until) {
+		if !a.Late && !a.At.After(workflow.Now(ctx)) { // its time came while another one was seen to
 			continue
 		}
 		r.foretell(ctx, q, alarms[i:])
-		if answered, err := r.await(ctx, q, a.at); answered || err != nil {
+		if answered, err := r.await(ctx, q, a.At); answered || err != nil {
 			return q.answer, err
 		}
-		a.do(ctx)
+		a.Do(ctx)
 	}
 	r.foretell(ctx, q, nil)
 	_, err := r.await(ctx, q, q.until)
@@ -244,15 +229,23 @@ func (r *Run) ask(ctx workflow.Context, q *question, alarms ...alarm) (*Answered
 // timerEdition is the change by which the timer of a question that has its answer is cancelled: before it rang in vain, days later.
 const timerEdition = "timers-end"
 
-// foretell shows the first of the alarms to come that says what it does.
-func (r *Run) foretell(ctx workflow.Context, q *question, alarms []alarm) {
-	q.next = nil
+// ahead is the first of the alarms to come that says what it does.
+func ahead(alarms []Alarm) *Ahead {
 	for _, a := range alarms {
-		if a.says != "" && a.at.Before(q.until) {
-			q.next = &Ahead{At: a.at.UTC(), What: a.says}
-			break
+		if a.Says != "" {
+			return &Ahead{At: a.At.UTC(), What: a.Says}
 		}
 	}
+	return nil
+}
+
+// foretell shows what happens next, if that is not what is shown already.
+func (r *Run) foretell(ctx workflow.Context, q *question, alarms []Alarm) {
+	next := ahead(alarms)
+	if next == q.next || next != nil && q.next != nil && *next == *q.next {
+		return
+	}
+	q.next = next
 	if r.asking == q && !q.closed {
 		r.status.WaitingFor = q.waitingFor()
 		r.show(ctx)

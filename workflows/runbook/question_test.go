@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/workflow"
 
 	"tejun/activities"
 )
@@ -92,4 +93,25 @@ func TestAQuestionForetellsWhatHappensNext(t *testing.T) {
 	require.Equal(t, " until 2027-01-18 14:00 JST, then: the run ends. Next, at 2027-01-18 13:00 JST: officers are reminded", w.ahead())
 	w.Anew = true
 	require.Equal(t, " Next, at 2027-01-18 13:00 JST: officers are reminded", w.ahead(), "a question that is asked again has no end")
+}
+
+// What comes next is shown from the first moment on, and changes when it has come.
+func TestAnOpenQuestionShowsWhatComesNext(t *testing.T) {
+	b := newBench(t)
+	says := func(at time.Time, what string) Alarm {
+		return Alarm{At: at, Do: func(workflow.Context) {}, Says: what}
+	}
+	seen := map[time.Duration]*Ahead{}
+	for _, at := range []time.Duration{minute, 11 * minute, 21 * minute, 31 * minute} {
+		b.after(at, func() { seen[at] = b.run.status.WaitingFor.Next })
+	}
+	require.NoError(t, b.toy(func(ctx workflow.Context, r *Run) error {
+		_, err := r.Asked(ctx, Waiting, Ask{Kind: "work", Name: "work", Until: start.Add(hour), Answers: map[string]string{Finished: "operate"}, Alarms: []Alarm{
+			says(start.Add(30*minute), "officers are told"), says(start.Add(10*minute), "operators are reminded"), says(start.Add(-minute), "past"),
+			says(start.Add(20*minute), ""), says(start.Add(2*hour), "too late"),
+		}})
+		return err
+	}))
+	first, second := &Ahead{start.Add(10 * minute).UTC(), "operators are reminded"}, &Ahead{start.Add(30 * minute).UTC(), "officers are told"}
+	require.Equal(t, map[time.Duration]*Ahead{minute: first, 11 * minute: second, 21 * minute: second, 31 * minute: nil}, seen)
 }

@@ -67,6 +67,7 @@ type Run struct {
 	change     *changeLine         // the record of the change that the run makes; nil if it makes none
 	kept       []string            // steps whose effects stay, see Keep
 	finals     []lastStep          // what is done when it is clear how the run ends
+	untold     string              // what of finals was not done, as the run's last words have it; "" for nothing
 	waits      []Wait              // for people, by now
 	pages      int                 // times that people were told again about a held step
 }

@@ -31,6 +31,8 @@ type StepSpec struct {
 	// InsistUntil is how long people are told again about the held step, instead of a rollback when nobody has answered once. The
 	// zero time is for a rollback.
 	InsistUntil time.Time
+
+	unanswered string // what happens when nobody answers a held step without a way back; "" for the page again
 }
 
 // Declare lists the steps that are going to come, so that the checklist shows them from the start.
@@ -48,6 +50,9 @@ func (r *Run) Step(ctx workflow.Context, s StepSpec) error {
 		undo := StepSpec{Name: "undo-" + s.Name, Title: s.UndoTitle, Do: s.Undo, SkipIf: "somebody has put it back by hand"}
 		r.undo = append(r.undo, undoEntry{step: undo, of: s.Name})
 	}
+	if r.rejected != nil && ctx.Err() == nil {
+		return End(ErrRejected, "%s rejected it before the start: %s", r.rejected.Person, r.rejected.Reason)
+	}
 	return r.perform(ctx, s, Running, []string{Retry, Skip, Rollback})
 }
 
@@ -55,9 +60,6 @@ func (r *Run) Step(ctx workflow.Context, s StepSpec) error {
 func (r *Run) perform(ctx workflow.Context, s StepSpec, state State, answers []string) error {
 	if err := ctx.Err(); err != nil {
 		return err
-	}
-	if r.rejected != nil && state != Undoing {
-		return End(ErrRejected, "%s rejected it before the start: %s", r.rejected.Person, r.rejected.Reason)
 	}
 	ctx = WithSummary(ctx, s.Title)
 	if s.Lasts != "" {
@@ -130,6 +132,9 @@ func (r *Run) hold(ctx workflow.Context, s StepSpec, during State, problem strin
 	}
 	if !slices.Contains(answers, Rollback) {
 		q.then = "the page is repeated; after " + fmt.Sprint(mostPages) + " pages the run ends and says what is not put back"
+		if s.unanswered != "" {
+			q.then = s.unanswered
+		}
 	}
 	if until := s.InsistUntil; workflow.Now(ctx).Before(until) {
 		q.then = "people are told again, until " + JST(until) + "; nothing is put back by itself"

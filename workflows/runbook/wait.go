@@ -85,11 +85,7 @@ func (r *Run) Asked(ctx workflow.Context, state State, a Ask) (*Decision, error)
 			r.Tell(ctx, fmt.Sprintf("%s-%d", a.Name, a.Until.Unix()), a.Tell, list, map[string]string{"until": JapaneseTime(a.Until)})
 		})
 	}
-	var alarms []alarm
-	for _, one := range a.Alarms {
-		alarms = append(alarms, alarm{one.At, one.Do, one.Late, one.Says})
-	}
-	answer, err := r.ask(ctx, q, alarms...)
+	answer, err := r.ask(ctx, q, a.Alarms...)
 	if err != nil || answer == nil {
 		return nil, err
 	}
