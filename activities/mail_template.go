@@ -55,6 +55,8 @@ var mailNeeds = map[string][]string{
 	"disaster-at-risk":      {"title", "mode", "step", "until", "runId"},
 	"disaster-doubt":        {"title", "mode", "error", "runId"},
 	"disaster-redirected":   {"title", "mode", "runId"},
+	"disaster-return-doubt": {"title", "mode", "error", "runId"},
+	"disaster-data-back":    {"title", "mode", "until", "runId"},
 	"disaster-returned":     {"title", "mode", "runId"},
 	"disaster-report":       {"title", "mode", "detail", "runId"},
 	"readiness-warning":     {"error", "detail", "runId"},

@@ -139,8 +139,15 @@ func TestAGracefulRecoveryBringsTheSystemUpThereAndBack(t *testing.T) {
 	require.Less(t, fenced, tried)
 	require.Less(t, tried, sent)
 	r.answer(s, runbook.Approve, "suzuki")
-	r.answer(r.asks("work", "data-back"), runbook.Finished, "tanaka")
+	s = r.asks("work", "data-back")
+	require.Zero(t, w.standby(), "nobody writes in the DR region while the data are brought back")
+	w.bringsBack()
+	r.answer(s, runbook.Finished, "tanaka")
 	r.done()
+	require.Equal(t, []string{
+		"primary stops", "CreateDBClusterSnapshot", "dr starts", "ChangeResourceRecordSets",
+		"dr stops", "CreateDBClusterSnapshot", "primary starts", "ChangeResourceRecordSets", "dr stops", "primary starts",
+	}, w.writers(), "the last data are in what is brought back, and never do both regions write")
 	require.Equal(t, sys.AWS.Region, w.leadsTo())
 	tasks, jobs = w.primary()
 	require.Positive(t, tasks)
@@ -214,7 +221,10 @@ func TestARecoveryByTheGlobalClusterMovesItsWriterAndBack(t *testing.T) {
 				r.answer(s, runbook.Approve, "suzuki")
 				r.done()
 				require.Equal(t, sys.AWS.Region, w.leadsTo())
-				require.Equal(t, 2, strings.Count(strings.Join(operationsOf(w.made()), " "), "SwitchoverGlobalCluster"), "there and back")
+				require.Equal(t, []string{
+					"primary stops", "SwitchoverGlobalCluster", "dr starts", "ChangeResourceRecordSets",
+					"dr stops", "SwitchoverGlobalCluster", "primary starts", "ChangeResourceRecordSets", "dr stops", "primary starts",
+				}, w.writers(), "there and back, and never do both regions write")
 				require.Zero(t, *r.recovered().RPO)
 				return
 			}

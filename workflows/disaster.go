@@ -102,6 +102,7 @@ type disaster struct {
 	failedOver  bool // the writer may be in the DR region, without what was written last in the primary one
 	looks       bool // after a redirect that failed, whether they were
 	returning   bool // an officer has decided that they go back
+	asked       int  // how often people were asked to bring the data back
 	result      DisasterRecoveryResult
 }
 

@@ -257,24 +257,28 @@ func (d *disaster) certain(ctx workflow.Context) error {
 
 // doubt asks what to do, and reminds people until somebody has answered; nil means that nobody has.
 func (d *disaster) doubt(ctx workflow.Context, doubts []string) (answer *runbook.Decision, err error) {
-	name := fmt.Sprintf("doubt-%d", d.doubts()+1) // of the whole run: mail that has the name of an earlier one is not sent
-	tell := func(n int) func(workflow.Context) {
-		return func(ctx workflow.Context) {
-			d.Tell(ctx, fmt.Sprintf("%s-%d", name, n), "disaster-doubt", d.on.MailList, map[string]string{
-				"error": "・" + strings.Join(doubts, "\n・"), "until": runbook.JapaneseTime(d.on.HoldUntil),
-			})
-		}
-	}
-	question := runbook.Ask{
+	return d.askDoubt(ctx, "disaster-doubt", drillreport.PartRecovery, doubts, runbook.Ask{
 		Kind: "decision", Name: "fence", Until: d.on.HoldUntil, Then: "the run ends and leaves everything as it is",
 		Why:     "本番系が書込みを続けている可能性があります · the primary region may still write: " + strings.Join(doubts, "; "),
 		Answers: map[string]string{runbook.Retry: "operate", runbook.Resume: "decide", runbook.Rollback: "decide"},
+	})
+}
+
+// askDoubt asks about doubts, and tells people of them by mail, again and again, until somebody has answered.
+func (d *disaster) askDoubt(ctx workflow.Context, template, part string, doubts []string, question runbook.Ask) (answer *runbook.Decision, err error) {
+	name := fmt.Sprintf("doubt-%d", d.doubts()+1) // of the whole run: mail that has the name of an earlier one is not sent
+	tell := func(n int) func(workflow.Context) {
+		return func(ctx workflow.Context) {
+			d.Tell(ctx, fmt.Sprintf("%s-%d", name, n), template, d.on.MailList, map[string]string{
+				"error": "・" + strings.Join(doubts, "\n・"), "until": runbook.JapaneseTime(d.on.HoldUntil),
+			})
+		}
 	}
 	for n, at := range d.reminders(ctx) {
 		question.Alarms = append(question.Alarms, runbook.Alarm{At: at, Do: tell(n + 1)})
 	}
 	workflow.GoNamed(ctx, "doubt", tell(0))
-	err = d.stage(ctx, name, drillreport.PartRecovery, func(ctx workflow.Context) error {
+	err = d.stage(ctx, name, part, func(ctx workflow.Context) error {
 		answer, err = d.Asked(ctx, runbook.Held, question)
 		return err
 	})

@@ -30,6 +30,7 @@ type disasterChanges struct {
 	pipeline plan.Change
 	services []plan.Change
 	redirect plan.Change
+	back     backChanges
 }
 
 // compute reads everything and returns the changes in the order in which they are made.

@@ -37,6 +37,7 @@ func TestAGracefulRecoveryFencesFirstLosesNothingAndGoesBackByDecision(t *testin
 	require.Equal(t, []string{
 		"CreateRDSClusterSnapshot", "CopyRDSClusterSnapshot:" + dr,
 		"RestoreDisasterCluster", "AddDisasterInstance", "StartDisasterPipeline", "ScaleDisasterService", "ScaleDisasterService", "ApplyRoute53Redirect",
+		"HaltDisasterService", "HaltDisasterService", // before the data are brought back
 		"StartECSService", // web, before its users come back; batch waits
 		"RevertRoute53Redirect", "RevertDisasterService", "RevertDisasterService", "StopDisasterPipeline", "RevertDisasterService", "RevertDisasterService",
 		"StartECSService", "StartECSService", "ResumeSchedulerJobs",
@@ -68,7 +69,7 @@ func TestARecoveryByTheGlobalClusterSwitchesOverAndBack(t *testing.T) {
 			back = append(back, s.Name)
 		}
 	}
-	require.Equal(t, []string{"return", "start-primary", "switch-back", "check-primary", "redirect-back"}, back[:5], "the report counts as the way back what serves it")
+	require.Equal(t, []string{"return", "fence-back", "switch-back", "start-primary", "check-primary", "redirect-back"}, back[:6], "the report counts as the way back what serves it")
 }
 
 func TestAnUngracefulRecoveryFailsTheGlobalClusterOver(t *testing.T) {

@@ -189,6 +189,10 @@ func stageTitle(name string) string {
 		return "最終データの複製"
 	case name == "data-back":
 		return "更新データの反映"
+	case name == "fence-back":
+		return "災害対策系の書込み停止"
+	case name == "serve-again":
+		return "災害対策系のサービス再開"
 	case name == "start-primary":
 		return "本番系サービスの起動"
 	case name == "check-primary":

@@ -31,6 +31,9 @@ func (d *disaster) decideReturn(ctx workflow.Context) error {
 		d.returning = true
 		return nil
 	}
+	if workflow.GetVersion(ctx, backEdition, workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+		return d.goBack(ctx)
+	}
 	if err := d.bringData(ctx); err != nil {
 		return err
 	}
@@ -52,8 +55,8 @@ func (d *disaster) decideReturn(ctx workflow.Context) error {
 	return nil
 }
 
-// bringData waits until people have brought into the primary region what was written in the DR region. Nothing does that by itself,
-// but a global cluster that never lost its first member.
+// bringData waits until people have brought into the primary region what was written in the DR region, in runs of earlier editions: there
+// the DR region goes on writing. Nothing does that by itself, but a global cluster that never lost its first member.
 func (d *disaster) bringData(ctx workflow.Context) error {
 	if d.on.Via == system.ViaGlobalCluster && d.graceful() {
 		return nil
@@ -118,6 +121,9 @@ func (d *disaster) back(name string, undo func(workflow.Context) error) func(wor
 func (d *disaster) wayBack(ctx workflow.Context, err error) error {
 	if d.real() && d.stays(err) {
 		d.Keep()
+		if d.changes.back.begun {
+			d.OnReturn(d.serveAgain())
+		}
 		d.StaysAs("everything, as it is: " + strings.Join(d.reached(), ", ") + ". Nothing goes back by itself after a real disaster" + d.whyFenced())
 	}
 	left := error(nil)

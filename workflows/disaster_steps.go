@@ -222,22 +222,26 @@ func (d *disaster) scale() runbook.StepSpec {
 			if err != nil {
 				return err
 			}
-			var waits []runbook.Future[activities.Running]
-			for i, v := range d.on.Services {
-				waits = append(waits, runbook.Start(ctx, runbook.Settle, disasterECS.AwaitDisasterService, activities.DisasterServiceCheck{
-					DisasterServiceRef: activities.DisasterServiceRef{Name: v.Name}, Digest: digests[i],
-				}))
-			}
-			var failed error
-			for _, w := range waits {
-				_, err := w.Get(ctx)
-				failed = errors.Join(failed, err)
-			}
-			return failed
+			return d.awaitDR(ctx, digests)
 		},
 		Undo:      d.back("scale-down", func(ctx workflow.Context) error { return d.eachService(ctx, d.revertService) }),
 		UndoTitle: "サービスの停止 · Stop the services in the DR region",
 	}
+}
+
+// awaitDR waits until the services of the DR region run, each with its digest; "" for that of its own task definition.
+func (d *disaster) awaitDR(ctx workflow.Context, digests []string) (failed error) {
+	var waits []runbook.Future[activities.Running]
+	for i, v := range d.on.Services {
+		waits = append(waits, runbook.Start(ctx, runbook.Settle, disasterECS.AwaitDisasterService, activities.DisasterServiceCheck{
+			DisasterServiceRef: activities.DisasterServiceRef{Name: v.Name}, Digest: digests[i],
+		}))
+	}
+	for _, w := range waits {
+		_, err := w.Get(ctx)
+		failed = errors.Join(failed, err)
+	}
+	return failed
 }
 
 // digests are what the pipeline has deployed, in the order of the services. It deploys what system.yaml names at that time, which need not
