@@ -90,6 +90,7 @@ type disaster struct {
 	data    activities.DisasterData
 	changes disasterChanges
 	stages  []stage
+	beside  int    // mail that is being sent while the run goes on
 	note    string // problems that were found on the way, for the report
 
 	approvedBy  []string // who declared it

@@ -277,7 +277,7 @@ func (d *disaster) doubt(ctx workflow.Context, doubts []string) (answer *runbook
 	for n, at := range d.reminders(ctx) {
 		question.Alarms = append(question.Alarms, runbook.Alarm{At: at, Do: tell(n + 1)})
 	}
-	workflow.GoNamed(ctx, "doubt", tell(0))
+	d.meanwhile(ctx, "doubt", tell(0))
 	err = d.stage(ctx, name, drillreport.PartRecovery, func(ctx workflow.Context) error {
 		answer, err = d.Asked(ctx, runbook.Held, question)
 		return err
