@@ -37,6 +37,8 @@ type DisasterDatabasePlan struct {
 	Via        string `json:"via"`
 	Cluster    string `json:"cluster"`    // that is restored; "" for a global cluster
 	SnapshotID string `json:"snapshotId"` // that it is restored from
+
+	Manner string `json:"manner,omitempty"` // of a global cluster's move: with or without loss of data; "" of runs whose plan does not say
 }
 
 // DisasterRestore makes the DR region's cluster out of a snapshot there.
@@ -163,6 +165,14 @@ func (a *DisasterDatabase) PlanDisasterDatabase(ctx context.Context, in Disaster
 		}
 		resource, title = "rds:global-cluster/"+v.GlobalCluster, fmt.Sprintf("Aurora グローバルクラスター %s: %s を書込み可能に昇格", v.GlobalCluster, v.Secondary)
 		before, after = map[string]any{"Writer": global.writer}, map[string]any{"Writer": target.arn}
+		switch in.Manner {
+		case system.DisasterGraceful:
+			title += "（計画切替：失われるデータはありません）"
+			after = map[string]any{"Writer": target.arn, "By": "SwitchoverGlobalCluster"}
+		case system.DisasterUngraceful:
+			title += "（強制切替：複製が済んでいないデータは失われます）"
+			after = map[string]any{"Writer": target.arn, "By": "FailoverGlobalCluster", "AllowDataLoss": true}
+		}
 	default:
 		return plan.Change{}, fail(InvalidInput, "via is %q: want %s or %s", in.Via, system.ViaSnapshot, system.ViaGlobalCluster)
 	}

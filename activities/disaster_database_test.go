@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"tejun/internal/plan"
 	"tejun/internal/sandbox"
 	"tejun/internal/system"
 )
@@ -35,7 +37,7 @@ func TestNewestGoodCopyIsFound(t *testing.T) {
 	assert.Equal(t, newest, data.DataAt)
 	assert.NotEmpty(t, data.SnapshotID)
 	assert.Contains(t, data.ARN, ":"+b.system.AWS.DRRegion+":")
-	change := must(b, b.set.DisasterDatabase.PlanDisasterDatabase, DisasterDatabasePlan{data.Via, drillCluster(b).Cluster, data.SnapshotID})
+	change := must(b, b.set.DisasterDatabase.PlanDisasterDatabase, DisasterDatabasePlan{Via: data.Via, Cluster: drillCluster(b).Cluster, SnapshotID: data.SnapshotID})
 	assert.Contains(t, change.Title, data.SnapshotID)
 }
 
@@ -131,8 +133,17 @@ func TestGlobalClusterIsSwitchedOverAndBack(t *testing.T) {
 			assert.InDelta(t, 0.8, data.LagSeconds, 0.001)
 			assert.WithinDuration(t, time.Now(), data.DataAt, 2*time.Minute)
 			assert.Equal(t, 800*time.Millisecond, data.TakenAt.Sub(data.DataAt))
-			change := must(b, b.set.DisasterDatabase.PlanDisasterDatabase, DisasterDatabasePlan{Via: data.Via})
-			assert.NotEqual(t, change.BeforeHash, change.AfterHash)
+			digests := map[string]string{}
+			for manner, says := range map[string]string{"": "昇格", system.DisasterGraceful: "失われるデータはありません", system.DisasterUngraceful: "複製が済んでいないデータは失われます"} {
+				change := must(b, b.set.DisasterDatabase.PlanDisasterDatabase, DisasterDatabasePlan{Via: data.Via, Manner: manner})
+				assert.NotEqual(t, change.BeforeHash, change.AfterHash)
+				assert.Contains(t, change.Title, says)
+				assert.Equal(t, manner == system.DisasterUngraceful, strings.Contains(string(change.After), `"AllowDataLoss":true`), string(change.After))
+				whole, err := plan.New("scope", []plan.Change{change})
+				require.NoError(t, err)
+				assert.Empty(t, digests[whole.Digest], "officers approve the digest: a plan that loses data has one of its own")
+				digests[whole.Digest] = "manner " + manner
+			}
 			for _, region := range []string{b.system.AWS.DRRegion, b.system.AWS.Region} {
 				b.since()
 				if kind != "" {

@@ -70,3 +70,23 @@ func TestATaskOfALoadIsADoubtUntilItEnds(t *testing.T) {
 	seen = must(b, b.set.DisasterFence.CheckDisasterFence, FenceCheck{})
 	assert.Contains(t, seen.Doubts[len(seen.Doubts)-1], "tasks of loads")
 }
+
+// A region that hangs answers nothing, and that is known after one look's time, however much there is to look at.
+func TestARegionThatHangsIsInDoubtAfterOneLook(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, ownDatabase, loadTask)
+	require.NoError(t, b.box.HangRegion(b.system.AWS.Region))
+	began := time.Now()
+	seen := must(b, b.set.DisasterFence.CheckDisasterFence, FenceCheck{})
+	assert.Less(t, time.Since(began), 10*time.Second)
+	assert.False(t, seen.Fenced)
+	want := []string{}
+	for _, v := range b.system.ECS.Services {
+		want = append(want, "service "+v.Name+" in "+b.system.AWS.Region+": ECS did not answer within 5s")
+	}
+	for _, job := range b.system.Jobs {
+		want = append(want, "job "+job.Name+" in "+b.system.AWS.Region+": EventBridge Scheduler did not answer within 5s")
+	}
+	want = append(want, "tasks of loads on "+b.system.Loads.Task.Cluster+" in "+b.system.AWS.Region+": ECS did not answer within 5s")
+	assert.Equal(t, want, seen.Doubts)
+}

@@ -16,7 +16,7 @@ var mailFiles embed.FS
 // MailKeys are the keys of Mail.Data that templates know. All values are text, times already in words.
 var MailKeys = []string{
 	"title", "reason", "start", "end", "services", "runId", "runbook", "gate", "plan", "until", "requester", "step", "error", "uiUrl", "detail", "mode", "gone",
-	"outcome", "left",
+	"outcome", "left", "answers",
 }
 
 // mailNeeds lists, for each template, the keys without which its message would make no sense.
@@ -67,6 +67,12 @@ var mailNeeds = map[string][]string{
 // mailTemplate is a message's subject and body.
 type mailTemplate struct{ subject, body *template.Template }
 
+// mailFuncs are what templates can call. takes tells whether an answer is among those that the question takes; mail that does not say
+// what it takes is of an earlier edition, which always named all.
+var mailFuncs = template.FuncMap{"takes": func(answers, answer string) bool {
+	return answers == "" || slices.Contains(strings.Fields(answers), answer)
+}}
+
 // mailTemplates are parsed once; a template that does not parse stops the program at its start, and its tests.
 var mailTemplates = mustParseMails()
 
@@ -92,7 +98,7 @@ func mustParseMails() map[string]mailTemplate {
 
 // withShared parses a text that may use what footer.tmpl defines.
 func withShared(name, text string) *template.Template {
-	return template.Must(template.Must(template.New(name).ParseFS(mailFiles, "templates/footer.tmpl")).Parse(text))
+	return template.Must(template.Must(template.New(name).Funcs(mailFuncs).ParseFS(mailFiles, "templates/footer.tmpl")).Parse(text))
 }
 
 // renderMail makes subject and body. The subject is rendered by itself, so that a line break in the data is found

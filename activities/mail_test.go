@@ -2,6 +2,7 @@ package activities
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -156,6 +157,30 @@ func TestMailTemplatesRenderWithAndWithoutTheirOptionalParts(t *testing.T) {
 			for _, key := range needs {
 				assert.Contains(t, subject+body, "【"+key+"】", name)
 			}
+		}
+	}
+}
+
+// Whoever is asked about a held step is told the answers that count, and no other.
+func TestMailAboutAHeldStepNamesTheAnswersThatAreTaken(t *testing.T) {
+	b := newBench(t)
+	for answers, want := range map[string][]string{
+		"retry rollback": {"retry", "rollback"}, "retry skip rollback": {"retry", "skip", "rollback"}, "retry skip": {"retry", "skip"}, "retry": {"retry"},
+		"": {"retry", "skip", "rollback"}, // of a run that began before mail said so
+	} {
+		for name, named := range map[string][]string{"step-held": want, "undo-failed": slices.DeleteFunc(slices.Clone(want), func(s string) bool { return s == "rollback" })} {
+			_, body, err := renderMail(b.system, Mail{Template: name, Data: map[string]string{
+				"step": "手順", "error": "事象", "runId": "r", "title": "件名", "detail": "条件", "answers": answers,
+			}})
+			require.NoError(t, err)
+			var found []string
+			for _, answer := range []string{"retry", "skip", "rollback"} {
+				if strings.Contains(body, "（"+answer+"）") {
+					found = append(found, answer)
+				}
+			}
+			assert.Equal(t, named, found, "%s: %q", name, answers)
+			assert.Equal(t, slices.Contains(want, "skip"), strings.Contains(body, "条件\n"), "%s: %q: when it may be skipped", name, answers)
 		}
 	}
 }

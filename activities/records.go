@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -46,6 +47,7 @@ type recordsStore interface {
 	StillHeld(ctx context.Context, workflowID string, resources []string, at time.Time) ([]records.Reservation, error)
 	Reservations(ctx context.Context, workflowID string) ([]records.Reservation, error)
 	Release(ctx context.Context, workflowID string, resources ...string) error
+	modeStore
 }
 
 // Records reads and writes our own database. Its activities are local ones: quick, and part of the workflow's task.
@@ -94,10 +96,28 @@ func (a *Records) ReserveResources(ctx context.Context, in Reserve) (Reserved, e
 		return Reserved{}, recordsError(err, "reserve resources")
 	}
 	if holder != nil {
-		return Reserved{}, fail(Locked, "%s is held by %s (%s, requested by %s) from %s until %s: choose another time, or wait for that run to end",
-			holder.Resource, holder.WorkflowID, holder.Runbook, holder.Requester, inJapan(holder.From), inJapan(holder.Until))
+		then, err := a.givesWay(ctx, *holder)
+		if err != nil {
+			return Reserved{}, recordsError(err, "look what the run "+holder.WorkflowID+" is")
+		}
+		return Reserved{}, fail(Locked, "%s is held by %s (%s, requested by %s) from %s until %s: %s",
+			holder.Resource, holder.WorkflowID, holder.Runbook, holder.Requester, inJapan(holder.From), inJapan(holder.Until), then)
 	}
 	return done, nil
+}
+
+// givesWay says what to do about a run that is in the way. A drill gives way to a disaster.
+func (a *Records) givesWay(ctx context.Context, holder records.Reservation) (string, error) {
+	const waits = "choose another time, or wait for that run to end"
+	if holder.Runbook != disasterRunbook {
+		return waits, nil
+	}
+	mode, err := a.store.DisasterModeOfRun(ctx, holder.WorkflowID)
+	if errors.Is(err, records.ErrNotFound) || err == nil && mode != records.ModeDrill {
+		return waits, nil
+	}
+	return fmt.Sprintf("it is a drill. If a disaster has struck, cancel it (`starter cancel %s`), answer what its way back asks (`starter show %s`; `skip` where the primary region does not answer), and start this run again when it has ended; otherwise %s",
+		holder.WorkflowID, holder.WorkflowID, waits), err
 }
 
 // passed is what the parent holds of the resources.

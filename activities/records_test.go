@@ -2,6 +2,7 @@ package activities
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +71,29 @@ func TestReservationsOfTwoRunsExcludeEachOther(t *testing.T) {
 	mine.Until = from
 	_, err = try(b, b.set.Records.ReserveResources, mine)
 	requireType(t, err, InvalidInput)
+}
+
+// Whoever is refused because of a drill has a disaster, perhaps, and no time: the words say how the drill gives way. A real recovery does not.
+func TestADrillThatIsInTheWayIsToBeCancelled(t *testing.T) {
+	b := newBench(t)
+	now := time.Now()
+	for mode, says := range map[string]string{records.ModeDrill: "cancel it (`starter cancel drill-", records.ModeReal: "wait for that run to end", "": "wait for that run to end"} {
+		holder := "drill-" + mode + b.operation
+		mine := Reserve{Resources: []string{b.operation + "/dr" + mode}, Runbook: "DisasterRecovery", Requester: "ito", From: now, Until: now.Add(time.Hour)}
+		if mode != "" {
+			_, err := database.OpenDisaster(t.Context(), records.Disaster{
+				Operation: mode + b.operation, WorkflowID: holder, RunID: "r", System: b.operation, Mode: mode, Manner: records.MannerGraceful, Title: "訓練", StartedAt: now,
+			})
+			require.NoError(t, err)
+		}
+		_, err := database.Reserve(t.Context(), records.Reservation{Resource: mine.Resources[0], WorkflowID: holder, Runbook: "DisasterRecovery", Requester: "sato", From: now, Until: now.Add(time.Hour)})
+		require.NoError(t, err)
+		_, err = try(b, b.set.Records.ReserveResources, mine)
+		requireType(t, err, Locked)
+		assert.Contains(t, err.Error(), says)
+		assert.Equal(t, mode == records.ModeDrill, strings.Contains(err.Error(), "it is a drill"), mode)
+		require.NoError(t, database.Release(t.Context(), holder))
+	}
 }
 
 // What a run holds lets those through that it has started, and nobody else.

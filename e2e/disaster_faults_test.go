@@ -200,6 +200,20 @@ func TestAnUngracefulRecoveryAsksWhileTheLostRegionMayWriteAndStays(t *testing.T
 	require.Equal(t, sys.AWS.DRRegion, w.leadsTo())
 }
 
+// A region that hangs costs as little of the RTO as one that refuses: people are asked when each look has had its few seconds.
+func TestARegionThatHangsIsAskedAboutSoon(t *testing.T) {
+	t.Parallel()
+	w := realWorld(t)
+	sys := w.system()
+	require.NoError(t, w.box.HangRegion(sys.AWS.Region))
+	r := w.strikes("ungraceful")
+	s := r.asks("decision", "fence")
+	require.Less(t, time.Since(*step(t, s, "fence").StartedAt), 2*time.Minute)
+	require.Contains(t, s.WaitingFor.Why, "ECS did not answer within 5s")
+	r.answer(s, runbook.Rollback, "sato")
+	r.ends(runbook.ErrRolledBack)
+}
+
 func TestARecoveryByTheGlobalClusterMovesItsWriterAndBack(t *testing.T) {
 	t.Parallel()
 	global := func(s *system.System) {

@@ -9,32 +9,33 @@ import (
 	"tejun/internal/sandbox"
 )
 
+// regionFates are what can become of a region.
+var regionFates = []string{"lose", "hang", "restore"}
+
 func (a *app) regionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "region [lose|restore REGION]",
+		Use:   "region [lose|hang|restore REGION]",
 		Short: "Cut a region off as a disaster does, or bring it back",
 		Long: `Every call to a lost region ends as a lost connection, and its part of the simulated site does not answer; what runs there
-goes on, as nobody outside can tell. Without arguments it lists the regions that are lost.`,
+goes on, as nobody outside can tell. One that hangs takes connections and answers nothing: each call ends only when nobody waits
+for it any longer. Without arguments it lists the regions that are lost.`,
 		Example: "  starter sandbox region lose ap-northeast-1\n  starter sandbox region restore ap-northeast-1\n  starter sandbox region",
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 || len(args) == 2 && (args[0] == "lose" || args[0] == "restore") {
+			if len(args) == 0 || len(args) == 2 && slices.Contains(regionFates, args[0]) {
 				return nil
 			}
-			return usage("give nothing, or lose or restore and a region, such as lose ap-northeast-1")
+			return usage("give nothing, or lose, hang or restore and a region, such as lose ap-northeast-1")
 		},
 		ValidArgsFunction: func(_ *cobra.Command, args []string, start string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 0 {
-				return withPrefix([]string{"lose", "restore"}, start), cobra.ShellCompDirectiveNoFileComp
+				return withPrefix(regionFates, start), cobra.ShellCompDirectiveNoFileComp
 			}
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.withSandbox(func(box *sandbox.Sandbox) error {
 				if len(args) == 2 {
-					change := box.LoseRegion
-					if args[0] == "restore" {
-						change = box.RestoreRegion
-					}
+					change := map[string]func(string) error{"lose": box.LoseRegion, "hang": box.HangRegion, "restore": box.RestoreRegion}[args[0]]
 					if err := change(args[1]); err != nil {
 						return usage("%w", err)
 					}

@@ -90,20 +90,23 @@ type disaster struct {
 	data    activities.DisasterData
 	changes disasterChanges
 	stages  []stage
+	beside  int    // mail that is being sent while the run goes on
 	note    string // problems that were found on the way, for the report
 
-	approvedBy  []string // who declared it
-	finalCopy   *system.DatabaseTarget
-	endpoint    string // host:port of the database in the DR region
-	execution   string // of the DR pipeline
-	deployed    activities.DisasterDeployed
-	redirected  activities.Redirected
-	redirecting bool // users may have been sent to the DR region
-	failedOver  bool // the writer may be in the DR region, without what was written last in the primary one
-	looks       bool // after a redirect that failed, whether they were
-	returning   bool // an officer has decided that they go back
-	asked       int  // how often people were asked to bring the data back
-	result      DisasterRecoveryResult
+	approvedBy     []string // who declared it
+	finalCopy      *system.DatabaseTarget
+	endpoint       string // host:port of the database in the DR region
+	execution      string // of the DR pipeline
+	deployed       activities.DisasterDeployed
+	redirected     activities.Redirected
+	redirecting    bool // users may have been sent to the DR region
+	failedOver     bool // the writer may be in the DR region, without what was written last in the primary one
+	looks          bool // after a redirect that failed, whether they were
+	looksApart     bool // the check from outside after the way back is a step by itself
+	redirectedBack bool
+	returning      bool // an officer has decided that they go back
+	asked          int  // how often people were asked to bring the data back
+	result         DisasterRecoveryResult
 }
 
 // DisasterRecovery is the workflow.

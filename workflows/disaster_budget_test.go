@@ -54,3 +54,20 @@ func TestTheReportTellsTheBudgetsAsTheConsoleDoes(t *testing.T) {
 	require.Equal(t, []string{"fence", "return"}, missed)
 	require.Len(t, shared, 3, "fence, outside and return: %v", shared)
 }
+
+// Whoever decides about the return sees how long the way back may take: it counts from their decision.
+func TestTheDecisionToReturnSaysHowLongTheWayBackMayTake(t *testing.T) {
+	r := newRegions(t)
+	r.after, r.then = "ApplyRoute53Redirect", func() {
+		r.env.RegisterDelayedCallback(func() {
+			w := r.status().WaitingFor
+			require.Equal(t, "return", w.Gate)
+			require.Contains(t, w.Why, "判断後の切り戻しの目標時間：1時間")
+		}, 10*time.Minute)
+	}
+	table := through()
+	delete(table, "approval return")
+	r.answers(table)
+	r.env.RegisterDelayedCallback(func() { table["approval return"] = [2]string{"approve", "suzuki"} }, 30*time.Minute)
+	require.NoError(t, r.recover(drillInput("graceful")))
+}

@@ -69,3 +69,20 @@ func TestAfterAFailoverThePrimaryRegionStaysFenced(t *testing.T) {
 		})
 	}
 }
+
+// What an officer declares says whether data may be lost, so that nobody approves the one and gets the other.
+func TestThePlanOfAFailoverIsNotThatOfASwitchover(t *testing.T) {
+	after := map[string]string{}
+	for _, manner := range []string{system.DisasterGraceful, system.DisasterUngraceful} {
+		r := newRegions(t)
+		r.via = system.ViaGlobalCluster
+		r.answers(through("decision fence", "rollback", "sato"))
+		_ = r.recover(realInput(manner))
+		for _, c := range r.status().Plan.Changes {
+			if c.Resource == "rds:cluster/" {
+				after[manner] = string(c.After)
+			}
+		}
+	}
+	require.Equal(t, map[string]string{"graceful": `"graceful"`, "ungraceful": `"ungraceful"`}, after)
+}

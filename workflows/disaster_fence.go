@@ -48,12 +48,16 @@ func (c *fenceChanges) read(ctx workflow.Context, d *disaster) error {
 	if c.services == nil || d.graceful() {
 		c.services, c.jobs = make([]*plan.Change, len(d.on.PrimaryServices)), nil
 	}
+	policy := runbook.Glance
+	if !d.graceful() {
+		policy = runbook.Peek
+	}
 	reads := runbook.WithSummary(ctx, "read what the primary region runs")
 	var services []runbook.Future[plan.Change]
 	for i := range d.on.PrimaryServices {
-		services = append(services, runbook.Start(reads, runbook.Glance, ecs.PlanECSServiceStop, d.primaryService(i)))
+		services = append(services, runbook.Start(reads, policy, ecs.PlanECSServiceStop, d.primaryService(i)))
 	}
-	jobs := runbook.Start(reads, runbook.Glance, scheduler.PlanSchedulerPause, d.primaryJobs())
+	jobs := runbook.Start(reads, policy, scheduler.PlanSchedulerPause, d.primaryJobs())
 	var failed error
 	take := func(into **plan.Change, from runbook.Future[plan.Change]) {
 		change, err := from.Get(ctx)
@@ -222,7 +226,7 @@ const (
 func (d *disaster) certain(ctx workflow.Context) error {
 	var failed error // of the last try to close the fence
 	for {
-		seen, err := runbook.Call(runbook.WithSummary(ctx, "can the primary region still write?"), runbook.Read, disasterFence.CheckDisasterFence, activities.FenceCheck{})
+		seen, err := runbook.Call(runbook.WithSummary(ctx, "can the primary region still write?"), runbook.Glance, disasterFence.CheckDisasterFence, activities.FenceCheck{})
 		if err != nil {
 			if runbook.WasCancelled(ctx, err) {
 				return err
@@ -277,7 +281,7 @@ func (d *disaster) askDoubt(ctx workflow.Context, template, part string, doubts 
 	for n, at := range d.reminders(ctx) {
 		question.Alarms = append(question.Alarms, runbook.Alarm{At: at, Do: tell(n + 1)})
 	}
-	workflow.GoNamed(ctx, "doubt", tell(0))
+	d.meanwhile(ctx, "doubt", tell(0))
 	err = d.stage(ctx, name, part, func(ctx workflow.Context) error {
 		answer, err = d.Asked(ctx, runbook.Held, question)
 		return err

@@ -2,9 +2,12 @@ package workflows_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
 
+	"tejun/activities"
 	"tejun/internal/records"
 	"tejun/internal/system"
 )
@@ -20,6 +23,37 @@ func (r *regions) letter(template string) map[string]string {
 	}
 	require.Len(r.t, found, 1, template)
 	return found[0]
+}
+
+// Mail that takes its time is waited for: a run that ends before has not told people.
+func TestTheLastMailOfARunIsWaitedFor(t *testing.T) {
+	busy := func(r *regions) func() {
+		return func() {
+			first := r.tries["SendSESMail"] + 1
+			r.fail["SendSESMail"] = func(n int) error {
+				if n == first {
+					return temporal.NewApplicationError("SES is busy", activities.Throttled)
+				}
+				return nil
+			}
+		}
+	}
+	t.Run("that all has gone back", func(t *testing.T) {
+		r := newRegions(t)
+		r.answers(through())
+		r.after, r.then = "DeleteDisasterCluster", busy(r)
+		require.NoError(t, r.recover(drillInput("graceful")))
+		require.NotEmpty(t, r.letter("disaster-returned"))
+		require.Equal(t, "closed", r.evidence[len(r.evidence)-1].Kind)
+	})
+	t.Run("that time is short", func(t *testing.T) {
+		r := newRegions(t)
+		r.env.RegisterDelayedCallback(busy(r), 12*time.Minute-time.Second)
+		r.env.RegisterDelayedCallback(func() { r.env.SignalWorkflow("reject", by("ito")) }, 12*time.Minute+time.Second)
+		require.Error(t, r.recover(drillInput("graceful")))
+		require.NotEmpty(t, r.letter("disaster-at-risk"))
+		require.Equal(t, "closed", r.evidence[len(r.evidence)-1].Kind)
+	})
 }
 
 // Officers are told when it was declared and how it ended.

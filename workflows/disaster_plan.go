@@ -42,7 +42,7 @@ func (c *disasterChanges) compute(ctx workflow.Context, d *disaster) ([]plan.Cha
 	d.learn(ctx, data)
 	reads := func(what string) workflow.Context { return runbook.WithSummary(ctx, "read for the plan: "+what) }
 	database := runbook.Start(reads("database"), runbook.Read, disasterDatabase.PlanDisasterDatabase, activities.DisasterDatabasePlan{
-		Via: d.on.Via, Cluster: d.restored(), SnapshotID: d.data.SnapshotID,
+		Via: d.on.Via, Cluster: d.restored(), SnapshotID: d.data.SnapshotID, Manner: d.loses(ctx),
 	})
 	redirect := runbook.Start(reads("records of "+d.on.RecordName), runbook.Read, route53.PlanRoute53Redirect, activities.Redirect{Name: d.on.RecordName})
 	var services []runbook.Future[plan.Change]
@@ -70,6 +70,14 @@ func (c *disasterChanges) compute(ctx workflow.Context, d *disaster) ([]plan.Cha
 	}
 	all := append(fence, c.database, c.pipeline)
 	return append(append(all, c.services...), c.redirect), nil
+}
+
+// loses is the manner in which a global cluster moves, for the words of the plan: whether data are lost.
+func (d *disaster) loses(ctx workflow.Context) string {
+	if d.on.Via != system.ViaGlobalCluster || workflow.GetVersion(ctx, "plan-says-loss", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return "" // an approval of a run that began before stays one of what it has seen
+	}
+	return d.on.Manner
 }
 
 // restored is the cluster that is made, "" for one that is there already.

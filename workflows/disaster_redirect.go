@@ -25,6 +25,10 @@ func (d *disaster) redirect(ctx workflow.Context) error {
 			return err
 		}
 	}
+	if !d.real() && workflow.GetVersion(ctx, "looks-back-apart", workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+		d.looksApart = true
+		d.OnReturn(d.outsideBack())
+	}
 	step := d.firm(d.redirectStep())
 	d.looks = d.real() && workflow.GetVersion(ctx, "redirect-looked-at", workflow.DefaultVersion, 1) != workflow.DefaultVersion
 	if !d.looks { // then it counted from the first try on, and rollback was taken all the same
@@ -195,8 +199,32 @@ func (d *disaster) redirectBack(ctx workflow.Context) error {
 	if err != nil {
 		return err
 	}
+	d.redirectedBack = true
+	if d.looksApart {
+		return nil
+	}
+	return d.lookBack(ctx, runbook.Observe)
+}
+
+// outsideBack is the check of a drill that has redirected its name back. It is a step by itself, which does not wait for long: when a
+// disaster strikes during the drill the primary region never answers, and the real recovery begins only when the drill has ended.
+func (d *disaster) outsideBack() runbook.StepSpec {
+	return runbook.StepSpec{
+		Name: "outside-back", Title: "外部からの確認（切り戻し後） · Check from outside that the primary region answers again",
+		SkipIf: "the primary region is known not to answer, as when a disaster has struck during the drill; what the drill has changed goes back all the same",
+		Do: func(ctx workflow.Context) error {
+			if !d.redirectedBack {
+				return nil
+			}
+			return d.lookBack(ctx, runbook.Linger)
+		},
+	}
+}
+
+// lookBack looks, as a user does, until the primary region answers.
+func (d *disaster) lookBack(ctx workflow.Context, policy runbook.Policy) error {
 	return d.stage(ctx, "outside-back", drillreport.PartReturn, func(ctx workflow.Context) error {
-		seen, err := d.lookOutside(ctx, runbook.Observe, d.on.Region)
+		seen, err := d.lookOutside(ctx, policy, d.on.Region)
 		if err == nil && d.result.RestoredAt != nil {
 			d.result.ReturnedAt = &seen.At
 		}

@@ -67,6 +67,7 @@ func (d *disaster) report(ctx workflow.Context, ended error) error {
 		d.Found(ctx, runbook.Fact{Name: "報告書 · Report", Value: d.result.Report})
 		d.tellReport(ctx, kept)
 	}
+	d.awaitMail(ctx)
 	return ended
 }
 

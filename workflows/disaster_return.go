@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -17,6 +18,9 @@ func (d *disaster) returnGate() runbook.Gate {
 	g := runbook.Gate{Name: "return", Asks: "切り戻しの判断 · decision to go back to the primary region", NotAfter: d.on.HoldUntil, Expires: "the drill is given up, and everything is put back"}
 	if d.real() {
 		g.Expires = "the run ends, and the DR region goes on serving"
+	}
+	if of := d.on.Budget("return"); of > 0 {
+		g.Asks += fmt.Sprintf("（判断後の切り戻しの目標時間：%s · the way back is to take %s at most）", drillreport.InWords(of), of)
 	}
 	return g
 }

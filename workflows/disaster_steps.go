@@ -69,20 +69,13 @@ func (d *disaster) within(ctx workflow.Context, name, title string, do func(work
 	return d.Within(ctx, runbook.Budget{
 		Name: name, Title: title, Of: d.on.Budget(name),
 		Warn: func(ctx workflow.Context, b runbook.BudgetLine) {
+			d.beside++
+			defer func() { d.beside-- }()
 			d.Tell(ctx, "at-risk-"+name, "disaster-at-risk", d.on.MailList, map[string]string{
 				"step": title, "until": runbook.JapaneseTime(b.Due()), "detail": drillreport.InWords(b.Of),
 			})
 		},
 	}, do)
-}
-
-// tell sends mail that the run does not wait for.
-func (d *disaster) tell(ctx workflow.Context, template string, data map[string]string) {
-	workflow.GoNamed(ctx, template, func(ctx workflow.Context) {
-		ctx, stop := workflow.NewDisconnectedContext(ctx)
-		defer stop()
-		d.Tell(ctx, template, template, d.on.MailList, data)
-	})
 }
 
 // database makes the data available in the DR region: a restored cluster, which AWS gives no instance; or the secondary of the global

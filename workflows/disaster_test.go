@@ -218,3 +218,31 @@ func TestARunOfAScheduleIsKnownAsOne(t *testing.T) {
 		})
 	}
 }
+
+// A drill during which a disaster strikes: the primary region does not answer any more. The way back asks soon, goes on without the
+// check by a person's word, and leaves nothing behind.
+func TestADrillGoesBackAlthoughThePrimaryRegionHasDied(t *testing.T) {
+	r := newRegions(t)
+	r.after, r.then = "RevertRoute53Redirect", func() {
+		r.fail["CheckDisasterOutside"] = func(int) error { return notYet("%s does not answer", home) }
+		began := r.env.Now()
+		r.env.RegisterDelayedCallback(func() {
+			w := r.status().WaitingFor
+			require.NotNil(t, w, "it has asked after %s", r.env.Now().Sub(began))
+			require.Equal(t, []string{"held", "outside-back"}, []string{w.Kind, w.Gate})
+			r.env.SignalWorkflow("skip", map[string]any{"by": "kato"})
+			r.env.SignalWorkflow("skip", by("kato"))
+		}, 5*time.Minute)
+	}
+	r.answers(through())
+	require.NoError(t, r.recover(drillInput("graceful")))
+	require.Equal(t, ordinary(), r.at)
+	answers := r.status().Approvals
+	require.Contains(t, answers[len(answers)-2].Refusal, `"reason" is missing`)
+	for _, s := range r.reports[0].Report.Steps {
+		if s.Name == "outside-back" {
+			require.Equal(t, []string{drillreport.StepSkipped, "checked"}, []string{s.Outcome, s.Comment})
+		}
+	}
+	require.Nil(t, r.result().ReturnedAt, "nobody has seen the primary region answer")
+}

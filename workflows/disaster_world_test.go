@@ -165,7 +165,7 @@ func (r *regions) database() {
 		return activities.DisasterData{Via: system.ViaSnapshot, SnapshotID: "backup-1", TakenAt: at, DataAt: at, Words: "snapshot backup-1"}, nil
 	})
 	stub(r.world, "PlanDisasterDatabase", func(in activities.DisasterDatabasePlan) (plan.Change, error) {
-		return planned("rds:cluster/"+in.Cluster, nil, in.SnapshotID)
+		return planned("rds:cluster/"+in.Cluster, nil, in.SnapshotID+in.Manner)
 	})
 	act(r, "RestoreDisasterCluster", func(in activities.DisasterRestore) (struct{}, error) {
 		r.at.Clusters = append(r.at.Clusters, in.Cluster+" from "+in.SnapshotID)

@@ -33,31 +33,40 @@ func (r Report) runs() []run {
 	return list
 }
 
-// previous is the newest earlier drill in which anything was measured; nil if there is none.
+// previous is the newest earlier drill in which any step was done; nil if there is none.
 func (r Report) previous() *records.Disaster {
 	for i, e := range r.Earlier {
-		if e.Mode == records.ModeDrill && slices.ContainsFunc(e.Steps, ran) {
+		if e.Mode == records.ModeDrill && slices.ContainsFunc(e.Steps, func(s records.DisasterStep) bool { return wasDone(s.Outcome) }) {
 			return &r.Earlier[i]
 		}
 	}
 	return nil
 }
 
-// ran tells whether a step of a registry's row was carried out.
-func ran(s records.DisasterStep) bool { return s.Outcome != StepNotReached && s.Outcome != StepSkipped }
+// wasDone tells whether a step came to its end by itself, so that its time says how long it takes: not one that failed or was skipped. One that
+// was taken back afterwards was done.
+func wasDone(outcome string) bool { return outcome == StepDone || outcome == StepUndone }
 
-// sincePrevious is how much longer the step took than in the previous drill; nil where one of the two did not carry it out.
-func (r Report) sincePrevious(m measured) *time.Duration {
-	before := r.previous()
-	if before == nil || !m.Reached() || m.Outcome == StepSkipped {
+// compared is how much longer a step took than in an earlier drill.
+type compared struct {
+	By   time.Duration
+	With records.Disaster
+}
+
+// Date is the day in Japan on which that drill began.
+func (c compared) Date() string { return run{Disaster: c.With}.Date() }
+
+// sincePrevious compares a step with the newest drill that has done it; nil where there is none, or this run has not done it.
+func (r Report) sincePrevious(m measured) *compared {
+	if !m.Reached() || !wasDone(m.Outcome) {
 		return nil
 	}
-	s := stepOf(*before, m.Name)
-	if s == nil || !ran(*s) {
-		return nil
+	for _, e := range r.Earlier {
+		if s := stepOf(e, m.Name); e.Mode == records.ModeDrill && s != nil && wasDone(s.Outcome) {
+			return &compared{m.Total - time.Duration(s.Seconds())*time.Second, e}
+		}
 	}
-	d := m.Total - time.Duration(s.Seconds())*time.Second
-	return &d
+	return nil
 }
 
 // stepOf is nil for a step that the run did not have.

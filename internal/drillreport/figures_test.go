@@ -93,10 +93,27 @@ func TestAStepIsComparedWithTheLastDrillThatDidIt(t *testing.T) {
 	r.Earlier = append([]records.Disaster{{Mode: records.ModeReal, Steps: r.Earlier[1].Steps}, {Mode: records.ModeDrill}}, r.Earlier...)
 	require.Equal(t, "令和7年度 大規模災害対応訓練", r.previous().Title, "neither a real one nor one in which nothing was measured")
 	all := r.measure()
-	require.Equal(t, 9*time.Minute+38*time.Second, *r.sincePrevious(all[3]), "34:38 after 25:00")
+	since := *r.sincePrevious(all[3])
+	require.Equal(t, 9*time.Minute+38*time.Second, since.By, "34:38 after 25:00")
+	require.Equal(t, "令和7年度 大規模災害対応訓練", since.With.Title)
 	require.Nil(t, r.sincePrevious(all[2]), "not reached this time")
 	require.Nil(t, r.sincePrevious(all[11]), "skipped this time")
 	require.Nil(t, r.sincePrevious(all[13]), "not done the last time")
+	failed := all[3]
+	failed.Outcome = StepFailed
+	require.Nil(t, r.sincePrevious(failed), "how long it took to fail says nothing")
+	for _, outcome := range []string{StepFailed, StepSkipped} {
+		stepOf(r.Earlier[2], "database").Outcome = outcome
+		since = *r.sincePrevious(all[3])
+		require.Equal(t, "令和6年度 大規模災害対応訓練", since.With.Title, "the last one has not done it: the one before has")
+		require.Equal(t, 34*time.Minute+38*time.Second-47*time.Minute-30*time.Second, since.By)
+		html, err := HTML(r, names())
+		require.NoError(t, err)
+		require.Contains(t, string(html), "−12分52秒<div class=\"comment\">2025年1月21日 比</div>")
+		require.Equal(t, "2025年1月21日", rowNamed(t, workbook(t, r), "手順", "データベースの起動")[10])
+	}
+	stepOf(r.Earlier[2], "database").Outcome = StepUndone
+	require.Equal(t, "令和7年度 大規模災害対応訓練", r.sincePrevious(all[3]).With.Title, "it was done, though taken back")
 	r.Earlier = nil
 	require.Nil(t, r.sincePrevious(all[3]))
 }

@@ -44,7 +44,7 @@ type page struct {
 // pageRow is a step in the table of where the minutes went.
 type pageRow struct {
 	measured
-	Since *time.Duration
+	Since *compared
 }
 
 // pageWait is a wait for people, cut to the step that waited.
@@ -60,7 +60,7 @@ type matrixRow struct {
 	Cells []matrixCell
 }
 
-// matrixCell is how long a step took in a run; nil where it was not carried out.
+// matrixCell is how long a step took in a run; nil where it was not done.
 type matrixCell struct {
 	Step    *records.DisasterStep
 	Current bool
@@ -98,7 +98,7 @@ func (r Report) page(n Names) page {
 		row := matrixRow{Title: m.title()}
 		for _, d := range p.Runs {
 			cell := matrixCell{Step: stepOf(d.Disaster, m.Name), Current: d.Current}
-			if cell.Step != nil && !ran(*cell.Step) {
+			if cell.Step != nil && !wasDone(cell.Step.Outcome) {
 				cell.Step = nil
 			}
 			row.Cells = append(row.Cells, cell)
@@ -148,6 +148,11 @@ func (p page) RTOMachine() *time.Duration {
 	}
 	d := *p.RTO() - *p.RTOHuman()
 	return &d
+}
+
+// OtherThanPrevious tells whether a step is compared with another drill than the previous one, which has not done it.
+func (p page) OtherThanPrevious(c *compared) bool {
+	return p.Previous == nil || c.With.WorkflowID != p.Previous.WorkflowID || !c.With.StartedAt.Equal(p.Previous.StartedAt)
 }
 
 // SinceStruck is the time from when the disaster struck to the first good answer; nil where one of the two is not known.

@@ -28,24 +28,24 @@ func (b *book) summary() {
 }
 
 func (b *book) steps() {
-	b.head("区分", "手順", "開始", "終了", "機械", "人", "計", "目標時間", "目標比", "前回との差（分）", "目標時間の警告", "結果", "備考")
+	b.head("区分", "手順", "開始", "終了", "機械", "人", "計", "目標時間", "目標比", "前回との差（分）", "比べた訓練", "目標時間の警告", "結果", "備考")
 	for _, r := range b.page.Rows {
 		part := "復旧"
 		if r.Part == PartReturn {
 			part = "切り戻し"
 		}
 		if !r.Reached() {
-			b.line(part, r.title(), nil, nil, nil, nil, nil, budget(r.measured), nil, nil, nil, word(stepOutcomeWords, r.Outcome), r.Comment)
+			b.line(part, r.title(), nil, nil, nil, nil, nil, budget(r.measured), nil, nil, nil, nil, word(stepOutcomeWords, r.Outcome), r.Comment)
 			continue
 		}
-		var used, change any
+		var used, change, with any
 		if r.Since != nil {
-			change = since(*r.Since)
+			change, with = since(r.Since.By), r.Since.Date()
 		}
 		if r.Budget > 0 {
 			used = share(r.Total.Seconds() / r.Budget.Seconds())
 		}
-		b.line(part, r.title(), r.Time.from, r.Time.to, r.Machine, r.Waited, r.Total, budget(r.measured), used, change, r.AtRisk, word(stepOutcomeWords, r.Outcome), r.Comment)
+		b.line(part, r.title(), r.Time.from, r.Time.to, r.Machine, r.Waited, r.Total, budget(r.measured), used, change, with, r.AtRisk, word(stepOutcomeWords, r.Outcome), r.Comment)
 	}
 	t := b.page.Totals
 	b.line(heading(""), heading("手順間"), nil, nil, t.Between, nil, t.Between)

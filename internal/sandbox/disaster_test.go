@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -174,6 +175,29 @@ func TestLostRegionAnswersNothing(t *testing.T) {
 	assert.Contains(t, lost, tokyo, "for all processes")
 	require.NoError(t, other.RestoreRegion(tokyo))
 	_, err = ecs.NewFromConfig(in(cfg, tokyo)).DescribeClusters(ctx, &ecs.DescribeClustersInput{})
+	require.NoError(t, err)
+}
+
+// A region that hangs answers nobody, keeps nobody else waiting, and lets go of whoever waits no longer.
+func TestARegionThatHangsKeepsItsCallersWaiting(t *testing.T) {
+	s, cfg, _ := withDisaster(t)
+	require.Error(t, s.HangRegion("moon"))
+	require.NoError(t, s.HangRegion(tokyo))
+	lost, err := s.LostRegions()
+	require.NoError(t, err)
+	assert.Contains(t, lost, tokyo)
+	ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer stop()
+	hung := make(chan error)
+	go func() {
+		_, err := ecs.NewFromConfig(in(cfg, tokyo)).DescribeClusters(ctx, &ecs.DescribeClustersInput{})
+		hung <- err
+	}()
+	_, err = ecs.NewFromConfig(in(cfg, osaka)).DescribeClusters(t.Context(), &ecs.DescribeClustersInput{Clusters: []string{"gzs"}})
+	require.NoError(t, err)
+	require.ErrorIs(t, <-hung, context.DeadlineExceeded)
+	require.NoError(t, s.RestoreRegion(tokyo))
+	_, err = ecs.NewFromConfig(in(cfg, tokyo)).DescribeClusters(t.Context(), &ecs.DescribeClustersInput{})
 	require.NoError(t, err)
 }
 

@@ -150,13 +150,13 @@ func (s *Sandbox) serve(req request) (result any, err error) {
 		return nil, err
 	}
 	tells := op.about(in)
-	rec := record{}
+	rec, hangs := record{}, false
 	lockErr := s.locked(func() error {
 		c := s.newCall(req.ctx)
 		c.region = req.region
 		var words string
 		if err = c.unreachable(req.service, req.url); err != nil {
-			words = OutcomeLost
+			words, hangs = OutcomeLost, c.hangs(req.region)
 		} else {
 			kind, strikeErr := c.strike(req.service, op, tells.resource)
 			if strikeErr != nil {
@@ -181,6 +181,9 @@ func (s *Sandbox) serve(req request) (result any, err error) {
 	})
 	if lockErr != nil {
 		return nil, lockErr
+	}
+	if hangs { // others need not wait
+		return nil, hang(req.ctx, req.url)
 	}
 	return result, err
 }

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"regexp"
 	"time"
+
+	"github.com/aws/smithy-go"
 )
 
 var regionForm = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
@@ -49,13 +51,35 @@ const lostKind = "sandbox:lost-region"
 // so that what a run says can be read when its region is lost.
 var global = map[string]bool{"cloudfront": true, "route 53": true, "iam": true, "sts": true, "wafv2": true, "sesv2": true}
 
+// hungKind is of those lost regions that take connections and answer nothing.
+const hungKind = "sandbox:hung-region"
+
+// hangsFor is how long a call to such a region takes, as long as the client that waits for it has no less patience.
+const hangsFor = 20 * time.Second
+
 // LoseRegion cuts a region off for all processes, as a disaster does: every call there ends as a lost connection, and its part of the
 // simulated site does not answer. What runs there goes on: nobody outside can tell. A region that is lost already stays so.
 func (s *Sandbox) LoseRegion(region string) error {
+	return s.lose(region, func(c *call) error {
+		c.remove(hungKind + "/" + region)
+		return nil
+	})
+}
+
+// HangRegion loses a region in the worse way: connections are taken, and no call is answered, so that each one is noticed only when
+// whoever made it waits no longer.
+func (s *Sandbox) HangRegion(region string) error {
+	return s.lose(region, func(c *call) error { return c.put(hungKind+"/"+region, c.at) })
+}
+
+func (s *Sandbox) lose(region string, how func(*call) error) error {
 	if !regionForm.MatchString(region) {
 		return fmt.Errorf("sandbox: %q is no region: want one such as %s", region, DefaultRegion)
 	}
 	return s.change(context.Background(), func(c *call) error {
+		if err := how(c); err != nil {
+			return err
+		}
 		if _, lost, err := get[time.Time](c, lostKind+"/"+region); err != nil || lost {
 			return err
 		}
@@ -67,6 +91,7 @@ func (s *Sandbox) LoseRegion(region string) error {
 func (s *Sandbox) RestoreRegion(region string) error {
 	return s.change(context.Background(), func(c *call) error {
 		c.remove(lostKind + "/" + region)
+		c.remove(hungKind + "/" + region)
 		return nil
 	})
 }
@@ -101,4 +126,17 @@ func (c *call) unreachable(service string, target *url.URL) error {
 		return nil
 	}
 	return connectionReset(target)
+}
+
+// hangs tells whether a lost region takes connections.
+func (c *call) hangs(region string) bool { return c.raw(hungKind+"/"+region) != nil }
+
+// hang waits for an answer that does not come.
+func hang(ctx context.Context, target *url.URL) error {
+	select {
+	case <-ctx.Done():
+		return &smithy.CanceledError{Err: ctx.Err()}
+	case <-time.After(hangsFor):
+		return timedOut(target)
+	}
 }

@@ -28,6 +28,8 @@ var (
 	Read = Policy{attempt: 30 * time.Second, attempts: 8, first: 500 * time.Millisecond, longest: 10 * time.Second}
 	// Glance looks at, or stops, something that may well not answer: it must not keep the run waiting.
 	Glance = Policy{attempt: 25 * time.Second, attempts: 3, first: 500 * time.Millisecond, longest: 2 * time.Second}
+	// Peek looks at something that has to say at once whether it answers: after some twenty seconds it does not.
+	Peek = Policy{attempt: 9 * time.Second, attempts: 2, first: 500 * time.Millisecond, longest: 2 * time.Second}
 	// Linger waits a little for what usually happens soon, and goes on without it: at most three minutes.
 	Linger = Policy{attempt: 3 * time.Minute, total: 3 * time.Minute, first: time.Second, longest: 10 * time.Second}
 	// Change alters something that its activity can look at again, so it is safe to repeat.

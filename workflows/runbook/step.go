@@ -154,7 +154,7 @@ func (r *Run) hold(ctx workflow.Context, s StepSpec, during State, problem strin
 	}
 	workflow.GoNamed(ctx, template, func(ctx workflow.Context) {
 		r.Tell(ctx, fmt.Sprintf("%s-%s-%d", template, s.Name, n), template, terms.NotifyList, map[string]string{
-			"step": s.Title, "error": problem, "until": JapaneseTime(q.until), "detail": "skip: " + orNever(s.SkipIf),
+			"step": s.Title, "error": problem, "until": JapaneseTime(q.until), "detail": "skip: " + orNever(s.SkipIf), "answers": strings.Join(q.taken(), " "),
 		})
 	})
 	answer, err := r.ask(ctx, q)

@@ -83,6 +83,7 @@ func TestHeldStepAsksAndSaysWhatWouldHappen(t *testing.T) {
 	require.Equal(t, "Do a", page.Data["step"])
 	require.Equal(t, "AWS says no", page.Data["error"])
 	require.Equal(t, "skip: never", page.Data["detail"])
+	require.Equal(t, "retry rollback", page.Data["answers"])
 	require.Equal(t, 2, b.run.status.Steps[0].Attempts)
 	require.Empty(t, b.run.status.Steps[0].Error)
 	require.Equal(t, "AWS says no", b.body("held")["problem"])
@@ -109,6 +110,35 @@ func TestHeldStepIsRolledBack(t *testing.T) {
 			require.Equal(t, map[string]StepState{"a": StepUndone, "b": StepFailed, "c": StepPending, "undo-b": StepDone, "undo-a": StepDone}, b.states())
 			require.Equal(t, c.kinds, b.kinds())
 			require.Equal(t, c.ended, int(b.run.status.EndedAt.Sub(start).Hours()))
+		})
+	}
+}
+
+// Mail about a held step offers what its question takes, and nothing else.
+func TestMailAboutAHeldStepOffersWhatIsTaken(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*StepSpec)
+		undo   bool
+		want   string
+	}{
+		"a step":                        {func(*StepSpec) {}, false, "retry rollback"},
+		"one that may be skipped":       {func(s *StepSpec) { s.SkipIf = "it is done" }, false, "retry skip rollback"},
+		"one without a way back":        {func(s *StepSpec) { s.Onward = func() bool { return true } }, false, "retry"},
+		"the same that may be skipped":  {func(s *StepSpec) { s.SkipIf, s.Onward = "it is done", func() bool { return true } }, false, "retry skip"},
+		"a step of the way back itself": {func(*StepSpec) {}, true, "retry skip"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			work := "work a"
+			if c.undo {
+				work = "work undo a"
+			}
+			b.fail[work] = once(final("AWS says no"))
+			b.at(hour, Retry, by("kato"))
+			s := step("a")
+			c.change(&s)
+			require.NoError(t, b.toy(steps(s)))
+			require.Equal(t, c.want, b.mail[0].Data["answers"])
 		})
 	}
 }
