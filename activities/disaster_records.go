@@ -22,6 +22,7 @@ type disasterStore interface {
 // Disasters keeps the registry of drills and real disasters.
 type Disasters struct {
 	store disasterStore
+	start func(context.Context) (runStart, error)
 }
 
 // mostEarlier is how many earlier runs a report compares with.
@@ -39,10 +40,15 @@ type EarlierAnswer struct {
 }
 
 // OpenDisaster writes down what the run is, before its first effect: the guard of a drill believes this row. Telling it again
-// changes nothing; another mode, manner or system under the same operation is refused.
+// changes nothing; another mode, manner or system under the same operation is refused, and so is another mode than that of the input
+// with which the run was started.
 func (a *Disasters) OpenDisaster(ctx context.Context, in records.Disaster) (records.Disaster, error) {
-	if err := checkOperation(in.Operation); err != nil {
+	start, err := a.own(ctx, in.Operation)
+	if err != nil {
 		return records.Disaster{}, err
+	}
+	if in.Mode != start.mode {
+		return records.Disaster{}, fail(Refused, "the run was started as %q and wants to be registered as %q: start one of the other mode under an ID of its own", start.mode, in.Mode)
 	}
 	run := activity.GetInfo(ctx).WorkflowExecution
 	in.WorkflowID, in.RunID = run.ID, run.RunID
@@ -50,16 +56,28 @@ func (a *Disasters) OpenDisaster(ctx context.Context, in records.Disaster) (reco
 	if err != nil {
 		return row, disasterError(err, "open the run in the registry of disasters")
 	}
-	mode, err := a.store.DisasterModeOfRun(ctx, in.WorkflowID)
+	mode, err := a.store.DisasterModeOfRun(ctx, in.WorkflowID, in.Operation)
 	if err == nil && mode != in.Mode {
 		return row, fail(Refused, "the ID %s was used for a drill and for a real disaster, and counts as a drill: start it under an ID of its own", in.WorkflowID)
 	}
 	return row, disasterError(err, "look whether the ID was used before")
 }
 
+// own makes sure that a run writes the row of no other one, and says how it was started.
+func (a *Disasters) own(ctx context.Context, operation string) (runStart, error) {
+	if err := checkOperation(operation); err != nil {
+		return runStart{}, err
+	}
+	start, err := a.start(ctx)
+	if err == nil && start.operation != operation {
+		err = fail(Refused, "the row %s of the registry of disasters is not that of this run, which is %s: a run writes its own alone", operation, start.operation)
+	}
+	return start, err
+}
+
 // FinishDisaster writes down what was measured, as drillreport.Report.Record makes it, and where the report lies.
 func (a *Disasters) FinishDisaster(ctx context.Context, in records.Disaster) (records.Disaster, error) {
-	if err := checkOperation(in.Operation); err != nil {
+	if _, err := a.own(ctx, in.Operation); err != nil {
 		return records.Disaster{}, err
 	}
 	run := activity.GetInfo(ctx).WorkflowExecution

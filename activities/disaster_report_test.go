@@ -127,7 +127,7 @@ func TestDrillsAreRegisteredByTheirRun(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, records.ModeDrill, mode)
 	other := row
-	other.Mode = records.ModeReal
+	other.Manner = records.MannerUngraceful
 	_, err = try(b, b.set.Disasters.OpenDisaster, other)
 	requireType(t, err, InvalidInput)
 
@@ -146,7 +146,8 @@ func TestDrillsAreRegisteredByTheirRun(t *testing.T) {
 		func() error { _, err := try(b, b.set.Disasters.OpenDisaster, records.Disaster{}); return err },
 		func() error { _, err := try(b, b.set.Disasters.FinishDisaster, records.Disaster{}); return err },
 		func() error {
-			end.Operation = "neveropened1"
+			b.operation = "neveropened1"
+			end.Operation = b.operation
 			_, err := try(b, b.set.Disasters.FinishDisaster, end)
 			return err
 		},

@@ -24,14 +24,14 @@ const (
 
 // modeStore is what the guard needs of the database.
 type modeStore interface {
-	// DisasterModeOfRun is what the runs of a workflow ID were opened as: a drill if one of them was. ErrNotFound: none was.
-	DisasterModeOfRun(ctx context.Context, workflowID string) (string, error)
+	// DisasterModeOfRun is what the run of an operation was opened as: a drill if any run of its workflow ID was. ErrNotFound: it was not opened.
+	DisasterModeOfRun(ctx context.Context, workflowID, operation string) (string, error)
 	standingStore
 }
 
 // GuardInterceptor keeps drills away from production, and readiness checks away from everything. It reads from Temporal's own
-// task which runbook an activity works for, and from the register of disasters whether the run is a drill; nothing that the
-// workflow says counts. What is not registered as a real disaster is a drill. The clients of New then refuse whatever the rules
+// task and history which runbook an activity works for and how that run was started; nothing that the workflow says counts. What was
+// not started as a real disaster, or is not registered as one, is a drill; what another run of the same ID was says nothing. The clients of New then refuse whatever the rules
 // of a drill do not name (guard_rules.go), and all that a DR region which serves has to fear (guard_standing.go); the operated system's database takes no connection.
 //
 // An activity of which one call was refused fails, whatever it makes of the refusal. A guarded workflow starts, cancels and signals
@@ -39,21 +39,22 @@ type modeStore interface {
 type GuardInterceptor struct {
 	interceptor.WorkerInterceptorBase
 	store modeStore
+	start func(context.Context) (runStart, error)
 }
 
 // NewGuardInterceptor makes the interceptor; it goes into worker.Options.Interceptors, last, so that evidence has what it refuses.
 func NewGuardInterceptor(store *records.Store) *GuardInterceptor {
-	return &GuardInterceptor{store: store}
+	return &GuardInterceptor{store: store, start: startOf}
 }
 
 // InterceptActivity puts the guard around the activity.
 func (g *GuardInterceptor) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
-	return &guardedActivity{ActivityInboundInterceptorBase: interceptor.ActivityInboundInterceptorBase{Next: next}, store: g.store}
+	return &guardedActivity{ActivityInboundInterceptorBase: interceptor.ActivityInboundInterceptorBase{Next: next}, guard: g}
 }
 
 type guardedActivity struct {
 	interceptor.ActivityInboundInterceptorBase
-	store modeStore
+	guard *GuardInterceptor
 }
 
 // ExecuteActivity runs the activity under guard if its runbook is guarded.
@@ -62,7 +63,7 @@ func (g *guardedActivity) ExecuteActivity(ctx context.Context, in *interceptor.E
 	if info.WorkflowType == nil || info.WorkflowType.Name != disasterRunbook && info.WorkflowType.Name != readinessRunbook {
 		return g.Next.ExecuteActivity(ctx, in)
 	}
-	watch := &guardWatch{runbook: info.WorkflowType.Name, workflowID: info.WorkflowExecution.ID, store: g.store}
+	watch := &guardWatch{runbook: info.WorkflowType.Name, workflowID: info.WorkflowExecution.ID, store: g.guard.store, start: g.guard.start}
 	ctx = operated.Guarded(context.WithValue(ctx, guardKey{}, watch), watch.statement)
 	out, err := g.Next.ExecuteActivity(ctx, in)
 	if refused := watch.refusal(); refused != nil {
@@ -77,14 +78,16 @@ type guardKey struct{}
 type guardWatch struct {
 	runbook, workflowID string
 	store               modeStore
+	start               func(context.Context) (runStart, error)
 
 	mu      sync.Mutex
-	mode    string // once it is known
-	refused error  // the first refusal, or why the guard could not judge
+	mode    string   // once it is known
+	run     runStart // likewise
+	refused error    // the first refusal, or why the guard could not judge
 }
 
-// drills tells whether the rules of a drill apply. The register is asked once, at the first call that needs it; while it does not
-// answer, nothing is let through.
+// drills tells whether the rules of a drill apply. Temporal and the register are asked once, at the first call that needs it; while
+// they do not answer, nothing is let through.
 func (g *guardWatch) drills(ctx context.Context) (bool, error) {
 	if g.runbook == readinessRunbook {
 		return true, nil
@@ -92,18 +95,26 @@ func (g *guardWatch) drills(ctx context.Context) (bool, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.mode == "" {
-		mode, err := g.store.DisasterModeOfRun(ctx, g.workflowID)
-		if errors.Is(err, records.ErrNotFound) {
-			mode, err = records.ModeDrill, nil
-		}
+		mode, err := g.judged(ctx)
 		if err != nil {
-			err = recordsError(err, "look whether "+g.workflowID+" is a drill")
 			g.refused = cmp.Or(g.refused, err)
 			return true, err
 		}
 		g.mode = mode
 	}
 	return g.mode != records.ModeReal, nil
+}
+
+// judged is real where the run was started and registered as real.
+func (g *guardWatch) judged(ctx context.Context) (mode string, err error) {
+	if g.run, err = g.start(ctx); err != nil {
+		return "", err
+	}
+	mode, err = g.store.DisasterModeOfRun(ctx, g.workflowID, g.run.operation)
+	if errors.Is(err, records.ErrNotFound) || err == nil && g.run.mode != records.ModeReal {
+		return records.ModeDrill, nil
+	}
+	return mode, recordsError(err, "look whether "+g.workflowID+" is a drill")
 }
 
 // refuse notes a refusal and returns it.

@@ -132,7 +132,9 @@ type registered struct {
 	mode string
 }
 
-func (r registered) DisasterModeOfRun(context.Context, string) (string, error) { return r.mode, nil }
+func (r registered) DisasterModeOfRun(context.Context, string, string) (string, error) {
+	return r.mode, nil
+}
 
 // While nobody knows whether the DR region serves, nothing is let through, and the attempt is made again.
 func TestWhileNobodyCanSayWhoServesADrillWaits(t *testing.T) {

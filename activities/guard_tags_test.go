@@ -109,12 +109,13 @@ func TestADrillReadsTheTagsOfServicesAndPipelinesFirst(t *testing.T) {
 // One ID is for drills or for real disasters: else the guard could not tell them apart.
 func TestAnIDOfADrillTakesNoRealDisaster(t *testing.T) {
 	b, other := newBench(t), newBench(t)
+	other.started = records.ModeReal
 	run := records.Disaster{
 		Operation: b.operation, System: "gzs-infra", Mode: records.ModeDrill, Manner: records.MannerGraceful, Title: "訓練", StartedAt: time.Now().UTC().Truncate(time.Millisecond),
 	}
 	must(b, b.set.Disasters.OpenDisaster, run)
 	run.Operation, run.Mode = other.operation, records.ModeReal
-	_, err := try(b, b.set.Disasters.OpenDisaster, run)
+	_, err := try(other, other.set.Disasters.OpenDisaster, run)
 	requireType(t, err, Refused)
 	require.ErrorContains(t, err, "start it under an ID of its own")
 }

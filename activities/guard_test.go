@@ -43,7 +43,7 @@ func (m modes) StandingDisaster(context.Context, string) (records.Disaster, erro
 	return records.Disaster{}, cmp.Or(m.standing, records.ErrNotFound)
 }
 
-func (m modes) DisasterModeOfRun(context.Context, string) (string, error) {
+func (m modes) DisasterModeOfRun(context.Context, string, string) (string, error) {
 	switch {
 	case m.err != nil:
 		return "", m.err
@@ -53,14 +53,21 @@ func (m modes) DisasterModeOfRun(context.Context, string) (string, error) {
 	return m.mode, nil
 }
 
-// guardedRun lets a workflow of a type call one activity, once, with the guard in place as in a worker.
+// guardedRun lets a workflow of a type call one activity, once, with the guard in place as in a worker. Its input asks for a real
+// disaster, so that what the register says counts.
 func guardedRun[I, O any](b *bench, runbook string, store modeStore, do func(context.Context, I) (O, error), in I) (O, error) {
+	b.t.Helper()
+	return startedRun(b, runbook, store, func(context.Context) (runStart, error) { return runStart{b.operation, records.ModeReal}, nil }, do, in)
+}
+
+// startedRun is a guardedRun of which Temporal says how it was started.
+func startedRun[I, O any](b *bench, runbook string, store modeStore, start func(context.Context) (runStart, error), do func(context.Context, I) (O, error), in I) (O, error) {
 	b.t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetStartTime(time.Now())
-	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&GuardInterceptor{store: store}}})
+	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&GuardInterceptor{store: store, start: start}}})
 	env.RegisterActivityWithOptions(do, activity.RegisterOptions{Name: "TheActivity"})
 	env.RegisterWorkflowWithOptions(func(ctx workflow.Context, in I) (out O, err error) {
 		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1}})

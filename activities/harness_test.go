@@ -71,7 +71,8 @@ type bench struct {
 	cfg       aws.Config
 	system    *system.System
 	operation string
-	mark      int // journal entries before this one are of no interest
+	started   string // mode with which the run of a disaster was started
+	mark      int    // journal entries before this one are of no interest
 	intercept bool
 }
 
@@ -90,7 +91,7 @@ func newBench(t *testing.T, changes ...func(*system.System)) *bench {
 	require.NoError(t, box.SetTimeScale(0))
 	cal, err := calendar.Japan()
 	require.NoError(t, err)
-	b := &bench{t: t, box: box, system: s, operation: strings.ReplaceAll(uuid.NewString(), "-", "")[:12]}
+	b := &bench{t: t, box: box, system: s, operation: strings.ReplaceAll(uuid.NewString(), "-", "")[:12], started: records.ModeDrill}
 	b.cfg.Region = s.AWS.Region
 	box.Configure(&b.cfg)
 	b.set, err = New(Deps{
@@ -98,6 +99,7 @@ func newBench(t *testing.T, changes ...func(*system.System)) *bench {
 		System: func() (*system.System, error) { return b.system, nil },
 	})
 	require.NoError(t, err)
+	b.set.Disasters.start = func(context.Context) (runStart, error) { return runStart{b.operation, b.started}, nil }
 	for _, c := range []*changer{&b.set.CloudFront.changes, &b.set.WAFV2.changes, &b.set.S3.changes, &b.set.ECS.changes, &b.set.CloudWatch.changes, &b.set.Scheduler.changes, &b.set.Settings.changes,
 		&b.set.ECSReleases.changes, &b.set.Lambda.changes, &b.set.S3Releases.changes, &b.set.Route53.changes, &b.set.DisasterECS.changes} {
 		c.wait = time.Millisecond

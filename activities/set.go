@@ -122,7 +122,7 @@ func New(d Deps) (Set, error) {
 
 		Releases: newReleases(d, cfg, changes, objects),
 
-		Disasters: &Disasters{store: d.Records},
+		Disasters: &Disasters{store: d.Records, start: startOf},
 		Incidents: &Incidents{store: d.Records},
 		Diagnosis: &Diagnosis{services: ecs.NewFromConfig(cfg), alarms: cloudwatch.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg), site: site},
 		Reports:   reports,
