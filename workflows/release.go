@@ -212,6 +212,9 @@ func (r *releasing) run(ctx workflow.Context) error {
 	if err := r.baseline(ctx); err != nil {
 		return err
 	}
+	if err := r.unfrozen(ctx); err != nil {
+		return err
+	}
 	if err := r.ChangeIs(ctx, store.ChangeRunning, ""); err != nil {
 		return err
 	}
