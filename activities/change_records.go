@@ -40,6 +40,8 @@ type ChangeRecord struct {
 	Incident    string     `json:"incident,omitempty"` // workflow ID
 	ReviewBy    *time.Time `json:"reviewBy,omitempty"`
 	ReviewedAt  *time.Time `json:"reviewedAt,omitempty"`
+
+	IncidentNumber string `json:"incidentNumber,omitempty"`
 }
 
 // changeStore is what the activity needs of the database.
@@ -68,6 +70,7 @@ func (a *Changes) RecordChange(ctx context.Context, in ChangeRecord) (ChangeReco
 		WorkflowID: run.ID, RunID: run.RunID, Key: run.RunID + "/" + in.Key, At: in.At, Kind: in.Kind, Class: in.Class, Title: in.Title,
 		Targets: in.Targets, WindowFrom: in.WindowFrom, WindowUntil: in.WindowUntil, Requester: in.Requester, Operator: in.Operator,
 		Approvers: in.Approvers, State: in.State, Note: in.Note, Incident: in.Incident, ReviewBy: in.ReviewBy, ReviewedAt: in.ReviewedAt,
+		IncidentNumber: in.IncidentNumber,
 	}
 	row, differs, err := a.store.RecordChange(ctx, c)
 	if err == nil && differs {
@@ -114,6 +117,8 @@ type MadeChange struct {
 	Requester string   `json:"requester"`
 	Operator  string   `json:"operator"`
 	Incident  string   `json:"incident"`
+
+	IncidentNumber string `json:"incidentNumber"`
 }
 
 // FindMadeChange looks whether the run that asks, before a Reset of it, has made its change and not put it back.
@@ -130,5 +135,6 @@ func (a *Changes) FindMadeChange(ctx context.Context, _ struct{}) (MadeChange, e
 	made, err := a.made(ctx, id, last.Seq+1)
 	return MadeChange{
 		Made: made, Kind: last.Kind, Class: last.Class, Title: last.Title, Targets: last.Targets, Requester: last.Requester, Operator: last.Operator, Incident: last.Incident,
+		IncidentNumber: last.IncidentNumber,
 	}, recordsError(err, "read the record of the change")
 }

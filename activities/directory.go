@@ -270,6 +270,18 @@ func (a *Directory) CheckChangeTime(_ context.Context, in Span) (struct{}, error
 	return struct{}{}, nil
 }
 
+// CheckReleaseTime refuses (Refused) a time in which nothing may be released: one that touches a freeze.
+func (a *Directory) CheckReleaseTime(_ context.Context, in Span) (struct{}, error) {
+	s, err := describe(a.system)
+	if err != nil {
+		return struct{}{}, err
+	}
+	if err := s.MayRelease(in.From, in.Until); err != nil {
+		return struct{}{}, fail(Refused, "%v", err)
+	}
+	return struct{}{}, nil
+}
+
 // GateTerms says who may pass a gate. Requester and operator are left out, whatever their roles.
 func (a *Directory) GateTerms(_ context.Context, in GateQuestion) (Terms, error) {
 	s, err := describe(a.system)

@@ -112,6 +112,17 @@ func TestExtensionIsGrantedWithinTheRules(t *testing.T) {
 	requireType(t, err, Refused)
 }
 
+func TestAReleaseIsRefusedInAFreezeThatHasBeenAdded(t *testing.T) {
+	b := newBench(t)
+	from := at("2027-01-19T10:00:00+09:00")
+	span := Span{From: from, Until: from.Add(3 * time.Hour)}
+	must(b, b.set.Directory.CheckReleaseTime, span)
+	b.system.Freezes = append(b.system.Freezes, system.Freeze{Name: "追加", Start: from.Add(2 * time.Hour), End: from.Add(24 * time.Hour), Reason: "集中"})
+	_, err := try(b, b.set.Directory.CheckReleaseTime, span)
+	requireType(t, err, Refused)
+	assert.Contains(t, err.Error(), `a release may take 3h and would run into the freeze "追加"`)
+}
+
 func TestOutageRequestIsResolvedOrRefused(t *testing.T) {
 	b := newBench(t)
 	b.set.Directory.now = func() time.Time { return at("2027-01-12T10:00:00+09:00") }

@@ -94,7 +94,7 @@ func (a *Incidents) FindOpenIncident(ctx context.Context, in IncidentRef) (OpenI
 		return OpenIncident{}, recordsError(err, "look for the incident "+in.Name)
 	}
 	last := history[len(history)-1]
-	if last.State == records.IncidentClosed || last.State == records.IncidentWithdrawn {
+	if last.Over() {
 		return OpenIncident{}, fail(Refused, "the incident %s (%s) is %s since %s: name one that is open, or leave it out", last.ID, last.WorkflowID, last.State, inJapan(last.At))
 	}
 	return OpenIncident{Number: last.ID, WorkflowID: last.WorkflowID}, nil

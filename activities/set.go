@@ -231,6 +231,7 @@ func (s Set) Register(r worker.ActivityRegistry) {
 		s.Directory.ResolveSetting,
 		s.Directory.ResolveDisaster,
 		s.Directory.CheckChangeTime,
+		s.Directory.CheckReleaseTime,
 		s.Directory.CheckStandardChange,
 		s.Directory.GateTerms,
 		s.Directory.AnswerTerms,

@@ -40,13 +40,15 @@ func (a *app) changeListCommand() *cobra.Command {
 		Long: `Lists the changes that have not ended; --all adds the others. An emergency change is made first and approved afterwards: by
 when stands under REVIEW, and it is shown as OVERDUE from then on until somebody has decided.
 
+--incident takes an incident's number, or the ID of its run where that has handled no other.
+
 States: planned, approved, running, applied (made, and to be approved afterwards), overdue, done, rejected, undone, failed.`,
-		Example: "  starter change list\n  starter change list --all --json\n  starter change list --incident incident-20261124-0300-x7k2",
+		Example: "  starter change list\n  starter change list --all --json\n  starter change list --incident INC-20270118-0a1b2c3d4e5f",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.changeList(cmd.Context(), all, incident) },
 	}
 	c.Flags().BoolVar(&all, "all", false, "ended changes too")
-	c.Flags().StringVar(&incident, "incident", "", "only changes that mend this incident, ended ones too")
+	c.Flags().StringVar(&incident, "incident", "", "only changes that mend this incident (its number), ended ones too")
 	return c
 }
 
@@ -60,7 +62,7 @@ func (a *app) changeList(ctx context.Context, all bool, incident string) error {
 	defer cancel()
 	var list []records.Change
 	if incident != "" {
-		list, err = store.ChangesOf(ctx, incident)
+		list, err = a.changesOf(ctx, store, incident)
 	} else {
 		list, err = store.Changes(ctx, all)
 	}
@@ -82,6 +84,33 @@ func (a *app) changeList(ctx context.Context, all bool, incident string) error {
 	}
 	g.print(a, "")
 	return nil
+}
+
+// changesOf lists the changes that mend one incident, which is named by its number, or by the ID of a run that has handled no other.
+func (a *app) changesOf(ctx context.Context, store *records.Store, name string) ([]records.Change, error) {
+	meant, err := store.IncidentsOf(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	switch len(meant) {
+	case 0: // earlier editions took any name
+		list, err := store.ChangesOf(ctx, records.Incident{ID: name})
+		if err == nil && len(list) == 0 {
+			err = usage("there is no incident %q: `%s incident list --all` lists them", name, a.self())
+		}
+		return list, err
+	case 1:
+		return store.ChangesOf(ctx, meant[0])
+	}
+	return nil, usage("the run %s has handled %d incidents: give the number of one of them: %s", name, len(meant), strings.Join(a.numbered(meant), ", "))
+}
+
+// numbered names incidents by number, with when they were opened.
+func (a *app) numbered(list []records.Incident) (names []string) {
+	for _, in := range list {
+		names = append(names, in.ID+" ("+in.State+", opened "+clock(in.OpenedAt, a.now(), a.zone())+")")
+	}
+	return names
 }
 
 // changed puts late approvals first and keeps the order otherwise.
@@ -187,7 +216,7 @@ func (a *app) printChange(c changed, history []records.Change) {
 	line("requester", c.Requester)
 	line("operator", c.Operator)
 	line("approved by", strings.Join(c.Approvers, ", "))
-	line("incident", oneLine(c.Incident))
+	line("incident", oneLine(strings.TrimSpace(c.IncidentNumber+" "+c.Incident)))
 	for _, target := range c.Targets {
 		line("target", oneLine(target))
 	}

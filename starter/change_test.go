@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"tejun/internal/devserver"
 	"tejun/internal/records"
 	"tejun/internal/system"
 )
@@ -73,6 +72,59 @@ func TestLateApprovalsComeFirst(t *testing.T) {
 	assert.Contains(t, page, "made at [2Jonce", "no control characters reach the terminal")
 }
 
+// Two incidents of the same thing are handled by runs of the same ID.
+func TestChangesAreListedByTheIncidentThatTheyMend(t *testing.T) {
+	c, store := newRecords(t)
+	ctx, run := t.Context(), "incident-7f3a09c1d2e4b586"
+	record := func(number, run, state string, opened time.Time) {
+		_, err := store.RecordIncident(ctx, records.Incident{
+			ID: number, Key: "1", WorkflowID: run, RunID: number, Event: "opened", At: opened.Add(time.Hour), OpenedAt: opened, DetectedAt: opened, Fingerprint: run,
+			State: state, Title: number, Severity: "major",
+		})
+		require.NoError(t, err)
+	}
+	record("INC-january", run, records.IncidentClosed, noon.AddDate(0, -2, 0))
+	record("INC-march", run, records.IncidentWorking, noon.Add(-time.Hour))
+	record("INC-other", "incident-other", records.IncidentWorking, noon)
+	for number, mended := range map[string]string{"INC-january": run, "INC-march": run, "INC-other": "incident-other", "": "OTRS-17"} {
+		_, _, err := store.RecordChange(ctx, records.Change{
+			WorkflowID: "fix-of-" + number, RunID: "r", Key: "1", At: noon, Kind: "setting", Class: "normal", Title: "直す", State: records.ChangeDone, Requester: "kato",
+			Targets: []string{"ssm:parameter/x"}, Incident: mended, IncidentNumber: number,
+		})
+		require.NoError(t, err)
+	}
+	for name, fix := range map[string]string{
+		"INC-january": "fix-of-INC-january", "INC-march": "fix-of-INC-march", "INC-other": "fix-of-INC-other", "incident-other": "fix-of-INC-other", "OTRS-17": "fix-of-",
+	} {
+		code, out, problem := c.run(t, "change", "list", "--incident", name, "--json")
+		require.Equal(t, 0, code, problem)
+		list := jsonOf[[]records.Change](t, out)
+		require.Len(t, list, 1, name)
+		require.Equal(t, fix, list[0].WorkflowID, name)
+	}
+	code, out, problem := c.run(t, "change", "list", "--incident", run)
+	require.Equal(t, exitUsage, code)
+	require.Empty(t, out)
+	require.Regexp(t, `has handled 2 incidents: give the number of one of them: INC-march \(working, opened .*\), INC-january \(closed, `, problem)
+	code, out, problem = c.run(t, "change", "list", "--incident", "INC-typo")
+	require.Equal(t, exitUsage, code)
+	require.Empty(t, out)
+	require.Contains(t, problem, "there is no incident \"INC-typo\": `go run ./starter incident list --all` lists them")
+
+	_, out, _ = c.run(t, "change", "show", "fix-of-INC-march")
+	require.Contains(t, out, "INC-march "+run)
+	_, out, _ = c.run(t, "incident", "show", "INC-january")
+	require.Contains(t, out, "INC-january  INC-january")
+	require.Contains(t, out, "and so of the same run's ID: INC-march (working")
+	_, out, _ = c.run(t, "incident", "show", run, "--json")
+	shown := jsonOf[struct {
+		ID      string
+		SameRun []string
+	}](t, out)
+	require.Equal(t, "INC-march", shown.ID)
+	require.Equal(t, []string{"INC-january"}, shown.SameRun)
+}
+
 func TestTheCalendarRefusesOddDays(t *testing.T) {
 	code, _, problem := newCLI(t).run(t, "change", "calendar", "--days", "0")
 	assert.Equal(t, exitUsage, code)
@@ -82,15 +134,7 @@ func TestTheCalendarRefusesOddDays(t *testing.T) {
 // The commands on a real database.
 func TestChangesAreListedShownAndPlannedFromTheRecords(t *testing.T) {
 	ctx := t.Context()
-	server, err := devserver.StartPostgres(ctx, devserver.PostgresOptions{Dir: t.TempDir(), Tests: true})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, server.Stop()) })
-	store, err := records.Open(ctx, server.DSN())
-	require.NoError(t, err)
-	t.Cleanup(store.Close)
-	require.NoError(t, store.Migrate(ctx))
-	c := newCLI(t)
-	c.env["TEJUN_DATABASE_URL"], c.now = server.DSN(), noon
+	c, store := newRecords(t)
 	for i, change := range changesOfADay() {
 		change.Key, change.At, change.Requester = "1", noon.Add(time.Duration(i)*time.Minute), "kato"
 		_, _, err := store.RecordChange(ctx, change)

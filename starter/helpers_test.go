@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tejun/internal/devserver"
+	"tejun/internal/records"
 )
 
 const exampleSystem = "../examples/system.yaml"
@@ -55,6 +58,22 @@ func (c *cli) run(t *testing.T, args ...string) (code int, out, problem string) 
 	a, stdout, stderr := c.app()
 	code = run(t.Context(), a, args)
 	return code, stdout.String(), stderr.String()
+}
+
+// newRecords is a command line with a database of records of its own. It is noon.
+func newRecords(t *testing.T) (*cli, *records.Store) {
+	t.Helper()
+	ctx := t.Context()
+	server, err := devserver.StartPostgres(ctx, devserver.PostgresOptions{Dir: t.TempDir(), Tests: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Stop()) })
+	store, err := records.Open(ctx, server.DSN())
+	require.NoError(t, err)
+	t.Cleanup(store.Close)
+	require.NoError(t, store.Migrate(ctx))
+	c := newCLI(t)
+	c.env["TEJUN_DATABASE_URL"], c.now = server.DSN(), noon
+	return c, store
 }
 
 // jsonOf decodes what a command printed.

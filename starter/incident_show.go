@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +17,7 @@ type shownIncident struct {
 	records.Incident
 	History []incidentState `json:"history"` // what has happened to it, the oldest first
 	UI      string          `json:"ui"`
+	SameRun []string        `json:"sameRun"` // numbers of other incidents that runs of the same ID have handled, the newest first
 }
 
 // incidentState is one state that an incident was in.
@@ -31,8 +34,9 @@ func (a *app) incidentShowCommand() *cobra.Command {
 		Use:   "show INCIDENT",
 		Short: "Show an incident's record with its history",
 		Long: `Shows everything that is known of an incident: times, clocks, alarms, facts, notes, the runs that mend it, known errors that it
-looks like, and every state it was in. INCIDENT is its number or the ID of its run. What the run asks at this moment says
-` + "`starter show RUN`" + `; its evidence ` + "`starter evidence list RUN`" + `.`,
+looks like, and every state it was in. INCIDENT is its number, or the ID of its run: then it is the newest that runs of that ID
+have handled, and the others are named. What the run asks at this moment says ` + "`starter show RUN`" + `; its evidence
+` + "`starter evidence list RUN`" + `.`,
 		Example: "  starter incident show INC-20270118-0a1b2c3d4e5f\n  starter incident show incident-7f3a09c1d2e4b586 --json",
 		Args:    exactArgs(1, "an incident's number or run: `starter incident list` shows them"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.incidentShow(cmd.Context(), args[0]) },
@@ -40,8 +44,13 @@ looks like, and every state it was in. INCIDENT is its number or the ID of its r
 }
 
 func (a *app) incidentShow(ctx context.Context, name string) error {
+	var others []records.Incident
 	history, err := read(ctx, a, func(ctx context.Context, store *records.Store) ([]records.Incident, error) {
-		return store.IncidentHistory(ctx, name)
+		history, err := store.IncidentHistory(ctx, name)
+		if err == nil {
+			others, err = store.IncidentsOf(ctx, history[0].WorkflowID)
+		}
+		return history, err
 	})
 	if errors.Is(err, records.ErrNotFound) {
 		return usage("there is no incident %q: `%s incident list --all` lists them", name, a.self())
@@ -49,7 +58,11 @@ func (a *app) incidentShow(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	out := shownIncident{Incident: history[len(history)-1]}
+	out := shownIncident{Incident: history[len(history)-1], SameRun: []string{}}
+	others = slices.DeleteFunc(others, func(in records.Incident) bool { return in.ID == out.ID })
+	for _, in := range others {
+		out.SameRun = append(out.SameRun, in.ID)
+	}
 	zone := a.zone()
 	for _, s := range history {
 		out.History = append(out.History, incidentState{s.Seq, s.Event, fullTime(s.At, zone), s.State, s.Severity})
@@ -59,6 +72,9 @@ func (a *app) incidentShow(ctx context.Context, name string) error {
 		return a.printJSON(out)
 	}
 	a.printIncident(out)
+	if len(others) > 0 {
+		a.printf("\nOther incidents of the same thing, and so of the same run's ID: %s\n", strings.Join(a.numbered(others), ", "))
+	}
 	return nil
 }
 

@@ -212,6 +212,9 @@ func (r *releasing) run(ctx workflow.Context) error {
 	if err := r.baseline(ctx); err != nil {
 		return err
 	}
+	if err := r.unfrozen(ctx); err != nil {
+		return err
+	}
 	if err := r.ChangeIs(ctx, store.ChangeRunning, ""); err != nil {
 		return err
 	}
@@ -263,14 +266,16 @@ func (r *releasing) resolve(ctx workflow.Context) error {
 	if err := r.Satisfiable(ctx, "release"); err != nil {
 		return err
 	}
-	if r.in.Incident, err = mends(ctx, r.in.Incident); err != nil {
+	mended, err := mends(ctx, r.in.Incident)
+	if err != nil {
 		return err
 	}
 	if err := r.Reserve(ctx, r.resources(), workflow.Now(ctx), on.HoldUntil); err != nil {
 		return err
 	}
 	return r.RecordChange(ctx, runbook.ChangeRecord{
-		Kind: activities.ReleaseKind, Class: activities.NormalChange, Title: r.in.Title, Targets: r.resources(), Incident: r.in.Incident,
+		Kind: activities.ReleaseKind, Class: activities.NormalChange, Title: r.in.Title, Targets: r.resources(),
+		Incident: mended.WorkflowID, Number: mended.Number,
 	})
 }
 

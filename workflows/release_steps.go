@@ -81,6 +81,17 @@ func (r *releasing) baseline(ctx workflow.Context) error {
 	return nil
 }
 
+// unfrozen makes sure that the release still ends before the next freeze: one may have been added since it was asked for. Earlier
+// editions knew the freezes of the request only.
+func (r *releasing) unfrozen(ctx workflow.Context) error {
+	if workflow.GetVersion(ctx, "release-freezes-again", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return nil
+	}
+	now, takes := workflow.Now(ctx).UTC(), r.on.HoldUntil.Sub(r.on.StartBy)
+	_, err := runbook.Resolve(runbook.WithSummary(ctx, "look for freezes again"), directory.CheckReleaseTime, activities.Span{From: now, Until: now.Add(takes)})
+	return err
+}
+
 // checkSite looks from outside at what the parts serve. What does not answer is taken back.
 func (r *releasing) checkSite() runbook.StepSpec {
 	return runbook.StepSpec{

@@ -104,8 +104,9 @@ type setting struct {
 	*runbook.Run
 	in      SettingChangeInput
 	on      system.SettingTarget
-	changes []plan.Change // one per setting, in their order
-	broken  []string      // rules of AWS Config that the change breaks, in words
+	mended  activities.OpenIncident // by the change; none usually
+	changes []plan.Change           // one per setting, in their order
+	broken  []string                // rules of AWS Config that the change breaks, in words
 	result  SettingChangeResult
 }
 
@@ -206,7 +207,7 @@ func (s *setting) resolve(ctx workflow.Context) error {
 			return err
 		}
 	}
-	if s.in.Incident, err = mends(ctx, s.in.Incident); err != nil {
+	if s.mended, err = mends(ctx, s.in.Incident); err != nil {
 		return err
 	}
 	from, until := s.holds(ctx)
@@ -251,7 +252,7 @@ func (s *setting) targets() []string {
 }
 
 func (s *setting) record() runbook.ChangeRecord {
-	r := runbook.ChangeRecord{Kind: activities.SettingKind, Class: s.in.Class, Title: s.in.Title, Targets: s.targets(), Incident: s.in.Incident}
+	r := runbook.ChangeRecord{Kind: activities.SettingKind, Class: s.in.Class, Title: s.in.Title, Targets: s.targets(), Incident: s.mended.WorkflowID, Number: s.mended.Number}
 	if s.in.Window != nil {
 		r.From, r.Until = s.on.Start, s.on.End
 	}

@@ -135,7 +135,7 @@ func TestANormalChangeIsApprovedMadeAndStays(t *testing.T) {
 	require.Equal(t, []string{"planned", "approved", "running", "done"}, c.states())
 	last := c.told[len(c.told)-1]
 	assert.Equal(t, []string{"sato"}, last.Approvers)
-	assert.Equal(t, "incident-1", last.Incident)
+	assert.Equal(t, []string{"incident-1", "INC-1"}, []string{last.Incident, last.IncidentNumber}, "its run may handle another one later")
 	assert.Equal(t, []string{"ssm:parameter/mode", "logs:group/days", "ecs:/tasks"}, last.Targets)
 	var r workflows.SettingChangeResult
 	require.NoError(t, c.env.GetWorkflowResult(&r))

@@ -36,14 +36,13 @@ func snapshotStep(r *runbook.Run, cluster, id string, taken *string) runbook.Ste
 	}
 }
 
-// mends finds the incident that a change is to mend, before any effect, and gives the ID of its run: "" for none. It must be on record,
-// and not over. Earlier editions took any name.
-func mends(ctx workflow.Context, incident string) (string, error) {
+// mends finds the incident that a change is to mend, before any effect; none if none is named. It must be on record, and not over.
+// Earlier editions took any name.
+func mends(ctx workflow.Context, incident string) (activities.OpenIncident, error) {
 	if incident == "" || workflow.GetVersion(ctx, "incident-looked-up", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
-		return incident, nil
+		return activities.OpenIncident{WorkflowID: incident}, nil
 	}
-	found, err := runbook.Resolve(runbook.WithSummary(ctx, "look for the incident "+incident), incidents.FindOpenIncident, activities.IncidentRef{Name: incident})
-	return found.WorkflowID, err
+	return runbook.Resolve(runbook.WithSummary(ctx, "look for the incident "+incident), incidents.FindOpenIncident, activities.IncidentRef{Name: incident})
 }
 
 // reading says what an activity reads for the plan: the Temporal UI shows it beside the activity.

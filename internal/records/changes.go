@@ -54,6 +54,8 @@ type Change struct {
 	Incident    string     `json:"incident"`   // workflow ID of the incident that it mends, "" for none
 	ReviewBy    *time.Time `json:"reviewBy"`   // of an emergency change: by when it is to be approved afterwards
 	ReviewedAt  *time.Time `json:"reviewedAt"` // when somebody decided about it afterwards
+
+	IncidentNumber string `json:"incidentNumber"` // a later incident may have the same workflow ID; "" also in what earlier editions recorded
 }
 
 // changeRow is a Change under the names of the table's columns.
@@ -77,6 +79,8 @@ type changeRow struct {
 	Incident    string     `json:"incident"`
 	ReviewBy    *time.Time `json:"review_by"`
 	ReviewedAt  *time.Time `json:"reviewed_at"`
+
+	IncidentNumber string `json:"incident_number"`
 }
 
 // Ended tells whether nothing more comes.
@@ -87,7 +91,7 @@ func (c Change) Overdue(at time.Time) bool {
 	return !c.Ended() && c.ReviewBy != nil && c.ReviewedAt == nil && c.ReviewBy.Before(at)
 }
 
-const changeColumns = `workflow_id, seq, run_id, key, at, kind, class, title, targets, window_from, window_until, requester, operator, approvers, state, note, incident, review_by, reviewed_at`
+const changeColumns = `workflow_id, seq, run_id, key, at, kind, class, title, targets, window_from, window_until, requester, operator, approvers, state, note, incident, review_by, reviewed_at, coalesce(incident_number, '')`
 
 // RecordChange adds a state to the history of a change. A key that is there already adds nothing; the row that stands there
 // comes back, and differs tells whether it says something else than c.
@@ -117,11 +121,19 @@ func (s *Store) Changes(ctx context.Context, ended bool) ([]Change, error) {
 	return list, nil
 }
 
-// ChangesOf lists the changes that mend an incident, as they are now, the newest first.
-func (s *Store) ChangesOf(ctx context.Context, incident string) ([]Change, error) {
-	list, err := s.changes(ctx, `SELECT `+changeColumns+` FROM tejun.changes WHERE incident = $1 ORDER BY at DESC, workflow_id`, incident)
+// ChangesOf lists the changes that mend an incident, as they are now, the newest first. Earlier editions recorded the ID of its run
+// only, which later incidents may have too, or any name: such changes are told apart by when they were asked for.
+func (s *Store) ChangesOf(ctx context.Context, in Incident) ([]Change, error) {
+	var over *time.Time
+	if in.Over() {
+		over = &in.At
+	}
+	list, err := s.changes(ctx, `SELECT `+changeColumns+` FROM tejun.changes c WHERE incident_number = $1 OR incident = $1
+		OR coalesce(incident_number, '') = '' AND incident = nullif($2, '') AND (
+			SELECT min(s.at) BETWEEN $3 AND coalesce($4::timestamptz, 'infinity') FROM tejun.change_states s WHERE s.workflow_id = c.workflow_id)
+		ORDER BY at DESC, workflow_id`, in.ID, in.WorkflowID, in.OpenedAt, over)
 	if err != nil {
-		return nil, fmt.Errorf("list the changes of the incident %s: %w", incident, err)
+		return nil, fmt.Errorf("list the changes of the incident %s: %w", in.ID, err)
 	}
 	return list, nil
 }
@@ -142,7 +154,7 @@ func (s *Store) changes(ctx context.Context, sql string, args ...any) ([]Change,
 	return collect(ctx, s, func(r pgx.CollectableRow) (Change, error) {
 		var c Change
 		err := r.Scan(&c.WorkflowID, &c.Seq, &c.RunID, &c.Key, &c.At, &c.Kind, &c.Class, &c.Title, &c.Targets, &c.WindowFrom, &c.WindowUntil,
-			&c.Requester, &c.Operator, &c.Approvers, &c.State, &c.Note, &c.Incident, &c.ReviewBy, &c.ReviewedAt)
+			&c.Requester, &c.Operator, &c.Approvers, &c.State, &c.Note, &c.Incident, &c.ReviewBy, &c.ReviewedAt, &c.IncidentNumber)
 		c.At = utc(c.At)
 		c.WindowFrom, c.WindowUntil, c.ReviewBy, c.ReviewedAt = utcOf(c.WindowFrom), utcOf(c.WindowUntil), utcOf(c.ReviewBy), utcOf(c.ReviewedAt)
 		return c, err
@@ -153,7 +165,7 @@ func (s *Store) changes(ctx context.Context, sql string, args ...any) ([]Change,
 func normaliseChange(c Change) (Change, error) {
 	problems := plainTexts([]text{
 		{"workflowId", c.WorkflowID, true}, {"runId", c.RunID, true}, {"key", c.Key, true}, {"title", c.Title, true},
-		{"requester", c.Requester, true}, {"operator", c.Operator, false}, {"note", c.Note, false}, {"incident", c.Incident, false},
+		{"requester", c.Requester, true}, {"operator", c.Operator, false}, {"note", c.Note, false}, {"incident", c.Incident, false}, {"incidentNumber", c.IncidentNumber, false},
 	})
 	for _, f := range []struct {
 		what, value string

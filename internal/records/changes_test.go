@@ -2,6 +2,7 @@ package records
 
 import (
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -44,12 +45,47 @@ func TestAChangeHasAHistoryAndAnEnd(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, all, second)
 	assert.NotContains(t, all, first, "one line a change")
-	mending, err := s.ChangesOf(ctx, c.Incident)
+	mending, err := s.ChangesOf(ctx, Incident{ID: c.Incident})
 	require.NoError(t, err)
-	assert.Equal(t, []Change{second}, mending)
+	assert.Equal(t, []Change{second}, mending, "an earlier edition took any name")
 
 	_, err = s.ChangeHistory(ctx, "nobody")
 	require.ErrorIs(t, err, ErrNotFound)
+}
+
+// The run of an incident has its ID from what the incident is about, so a later incident of the same thing has the same.
+func TestChangesOfTwoIncidentsOfOneRunAreToldApart(t *testing.T) {
+	s, ctx := openStore(t), t.Context()
+	over := changedAt.Add(24 * time.Hour)
+	january := Incident{ID: "INC-january", WorkflowID: "incident-" + t.Name(), OpenedAt: changedAt.Add(-time.Hour), State: IncidentClosed, At: over}
+	march := Incident{ID: "INC-march", WorkflowID: january.WorkflowID, OpenedAt: over.AddDate(0, 2, 0), State: IncidentWorking, At: over.AddDate(0, 2, 1)}
+	for name, c := range map[string]struct {
+		number string
+		at     time.Time
+	}{
+		"january": {january.ID, changedAt}, "march": {march.ID, march.OpenedAt.Add(time.Hour)},
+		"january, before numbers were kept": {"", changedAt}, "march, before numbers were kept": {"", march.At.AddDate(0, 0, 3)},
+	} {
+		for key, state := range map[string]string{"1": ChangePlanned, "2": ChangeDone} {
+			change := aChange(t.Name() + name)
+			change.Key, change.State, change.Incident, change.IncidentNumber, change.At = key, state, january.WorkflowID, c.number, c.at
+			row, differs, err := s.RecordChange(ctx, change)
+			require.NoError(t, err)
+			require.False(t, differs)
+			require.Equal(t, c.number, row.IncidentNumber)
+		}
+	}
+	of := func(in Incident) (runs []string) {
+		list, err := s.ChangesOf(ctx, in)
+		require.NoError(t, err)
+		for _, c := range list {
+			runs = append(runs, strings.TrimPrefix(c.WorkflowID, t.Name()))
+		}
+		return runs
+	}
+	assert.ElementsMatch(t, []string{"january", "january, before numbers were kept"}, of(january))
+	assert.ElementsMatch(t, []string{"march", "march, before numbers were kept"}, of(march))
+	assert.Empty(t, of(Incident{ID: "INC-none"}), "changes without an incident are nobody's")
 }
 
 func TestAStateThatIsToldAgainIsOne(t *testing.T) {

@@ -61,6 +61,9 @@ type Incident struct {
 	Report      *Document       `json:"report"`  // 障害報告書
 }
 
+// Over tells whether nothing more comes.
+func (in Incident) Over() bool { return in.State == IncidentClosed || in.State == IncidentWithdrawn }
+
 // IncidentClock is a clock of a service level and what it showed.
 type IncidentClock struct {
 	sla.Clock

@@ -75,6 +75,16 @@ func (s *Store) Incidents(ctx context.Context, f IncidentFilter) ([]Incident, er
 	return list, nil
 }
 
+// IncidentsOf lists the incidents that a name means, as they are now, the newest first: the one with that number, or all that the run of
+// that ID has handled. A run's ID comes from what its incident is about, so a later incident of the same thing has it again.
+func (s *Store) IncidentsOf(ctx context.Context, name string) ([]Incident, error) {
+	list, err := s.incidents(ctx, `SELECT seq, body FROM tejun.incidents WHERE incident = $1 OR workflow_id = $1 ORDER BY opened_at DESC, incident`, name)
+	if err != nil {
+		return nil, fmt.Errorf("look for the incident %s: %w", name, err)
+	}
+	return list, nil
+}
+
 // IncidentHistory lists the states of one incident, the oldest first. name is its number, or the ID of its run: then it is that
 // run's newest incident. None is ErrNotFound.
 func (s *Store) IncidentHistory(ctx context.Context, name string) ([]Incident, error) {

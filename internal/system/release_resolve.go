@@ -134,6 +134,17 @@ func (c *outageCheck) beforeFreeze(target *ReleaseTarget, takes time.Duration) {
 	}
 }
 
+// MayRelease says why no release may be made from a moment until another, because of a freeze, or nil. It is asked again right before
+// the first effect: people may have approved days after the release was asked for, and a freeze may have been added.
+func (s *System) MayRelease(from, until time.Time) error {
+	c := outageCheck{system: s, zone: s.Location()}
+	if f, frozen := s.Freeze(from, until); frozen {
+		c.refuse("a release may take %s and would run into the freeze %q, from %s to %s (%s): release after it", words(until.Sub(from)), f.Name, c.at(f.Start), c.at(f.End), f.Reason)
+		return &OutageRefused{What: "the release", Problems: c.problems}
+	}
+	return nil
+}
+
 // Resource is the name by which a part is held, so that no two runs work on it.
 func (p PartTarget) Resource(cluster string) string {
 	switch p.Kind {

@@ -85,3 +85,18 @@ func TestAReleaseEndsBeforeTheNextFreeze(t *testing.T) {
 	_, err = s.ResolveRelease(req)
 	assert.ErrorContains(t, err, "would run into the freeze")
 }
+
+// A freeze may be added while a release waits for its approval.
+func TestAFreezeIsLookedForAgainBeforeARelease(t *testing.T) {
+	s := example(t)
+	freeze := s.Freezes[0]
+	require.NoError(t, s.MayRelease(freeze.Start.Add(-3*time.Hour), freeze.Start), "it ends when the freeze begins")
+	for _, from := range []time.Time{freeze.Start.Add(-2 * time.Hour), freeze.Start, freeze.End.Add(-time.Minute)} {
+		var refused *OutageRefused
+		err := s.MayRelease(from, from.Add(3*time.Hour))
+		require.ErrorAs(t, err, &refused)
+		require.ErrorContains(t, err, "the release is refused")
+		require.ErrorContains(t, err, "a release may take 3h and would run into the freeze \""+freeze.Name)
+	}
+	require.NoError(t, s.MayRelease(freeze.End, freeze.End.Add(3*time.Hour)))
+}

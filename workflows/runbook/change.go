@@ -23,6 +23,7 @@ type ChangeRecord struct {
 	Targets     []string
 	From, Until time.Time // when it may be made; zero: at once
 	Incident    string    // workflow ID of the incident that it mends; "" for none
+	Number      string    // that incident's number, as a later one may have the same workflow ID
 }
 
 // changeLine is the record of the run's change as it was last told.
@@ -51,7 +52,7 @@ func (r *Run) ChangeIs(ctx workflow.Context, state, note string) error {
 	record := activities.ChangeRecord{
 		Key: "change/" + times(c.told), At: workflow.Now(ctx).UTC(), Kind: c.Kind, Class: c.Class, Title: c.Title, Targets: c.Targets,
 		Requester: r.subject.Requester, Operator: r.subject.Operator, Approvers: r.approvers(), State: state, Note: cut(note, 2000),
-		Incident: c.Incident, ReviewBy: c.reviewBy, ReviewedAt: c.reviewedAt,
+		Incident: c.Incident, IncidentNumber: c.Number, ReviewBy: c.reviewBy, ReviewedAt: c.reviewedAt,
 	}
 	if !c.From.IsZero() {
 		record.WindowFrom, record.WindowUntil = &c.From, &c.Until
@@ -109,7 +110,7 @@ func (r *Run) MadeBefore(ctx workflow.Context, refusal error) error {
 		return refusal
 	}
 	r.change = &changeLine{
-		ChangeRecord: ChangeRecord{Kind: found.Kind, Class: found.Class, Title: found.Title, Targets: found.Targets, Incident: found.Incident}, madeBefore: true,
+		ChangeRecord: ChangeRecord{Kind: found.Kind, Class: found.Class, Title: found.Title, Targets: found.Targets, Incident: found.Incident, Number: found.IncidentNumber}, madeBefore: true,
 	}
 	r.subject.Requester, r.subject.Operator = found.Requester, found.Operator
 	return End(ErrRefused, "%s. The run was reset after it had made the change, which stays as it is (%s): have it undone, or confirmed, by a change of its own",
