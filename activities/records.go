@@ -112,12 +112,17 @@ func (a *Records) givesWay(ctx context.Context, holder records.Reservation) (str
 	if holder.Runbook != disasterRunbook {
 		return waits, nil
 	}
-	mode, err := a.store.DisasterModeOfRun(ctx, holder.WorkflowID)
-	if errors.Is(err, records.ErrNotFound) || err == nil && mode != records.ModeDrill {
+	newest, err := a.store.Disaster(ctx, holder.WorkflowID)
+	switch {
+	case errors.Is(err, records.ErrNotFound):
+		return waits, nil
+	case err != nil:
+		return "", err
+	case newest.Mode != records.ModeDrill:
 		return waits, nil
 	}
 	return fmt.Sprintf("it is a drill. If a disaster has struck, cancel it (`starter cancel %s`), answer what its way back asks (`starter show %s`; `skip` where the primary region does not answer), and start this run again when it has ended; otherwise %s",
-		holder.WorkflowID, holder.WorkflowID, waits), err
+		holder.WorkflowID, holder.WorkflowID, waits), nil
 }
 
 // passed is what the parent holds of the resources.
