@@ -47,7 +47,7 @@ type recordsStore interface {
 	StillHeld(ctx context.Context, workflowID string, resources []string, at time.Time) ([]records.Reservation, error)
 	Reservations(ctx context.Context, workflowID string) ([]records.Reservation, error)
 	Release(ctx context.Context, workflowID string, resources ...string) error
-	modeStore
+	Disaster(ctx context.Context, name string) (records.Disaster, error)
 }
 
 // Records reads and writes our own database. Its activities are local ones: quick, and part of the workflow's task.
