@@ -38,29 +38,7 @@ var incidentWaits = []take{
 		return errors.Join(s.says(ctx, "work", runbook.Cancel, "kato", nil), s.ended(ctx, runbook.Failed),
 			change.play(ctx, act{"normal", runbook.Reject, "sato"}), change.ended(ctx, runbook.Failed)) // it has gone on
 	}},
-	{"goes-on-beside-a-fix", func(ctx context.Context, s *stage) error {
-		change, err := s.fixing(ctx)
-		if err != nil {
-			return err
-		}
-		before, err := scene.Status(ctx, s.Client, s.id)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(s.flood(ctx, 600), s.says(ctx, "work", runbook.Pause, "kato", nil)); err != nil {
-			return err
-		}
-		if _, err := s.until(ctx, func(st runbook.Status) bool { return st.RunID != before.RunID && st.WaitingFor != nil }); err != nil {
-			return err
-		}
-		if err := errors.Join(s.says(ctx, "work", runbook.Resume, "kato", nil), change.play(ctx, act{"normal", runbook.Reject, "sato"}), change.ended(ctx, runbook.Failed)); err != nil {
-			return err
-		}
-		if _, err := s.fixed(ctx, 1, func(c runbook.ChildLine) bool { return c.State == runbook.Failed }); err != nil {
-			return err
-		}
-		return errors.Join(s.recovered(ctx), s.play(ctx, act{"closure", runbook.Approve, "sato"}), s.ended(ctx, runbook.Done))
-	}},
+	{"goes-on-beside-a-fix", goesOnBesideAFix},
 	{"first-report-late", func(ctx context.Context, s *stage) error {
 		// Three mails that tell of the incident are denied: that it was opened, the first report, and that it could not be sent.
 		for range 3 {
@@ -94,6 +72,31 @@ var incidentWaits = []take{
 			s.says(ctx, "work", runbook.Finished, "tanaka", nil), s.play(ctx, act{"closure", runbook.Reject, "suzuki"}),
 			s.recovered(ctx), s.play(ctx, act{"closure", runbook.Approve, "sato"}), s.ended(ctx, runbook.Done))
 	}},
+}
+
+// goesOnBesideAFix takes an incident into a new history while a change that it has started waits for its approval.
+func goesOnBesideAFix(ctx context.Context, s *stage) error {
+	change, err := s.fixing(ctx)
+	if err != nil {
+		return err
+	}
+	before, err := scene.Status(ctx, s.Client, s.id)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(s.flood(ctx, 600), s.says(ctx, "work", runbook.Pause, "kato", nil)); err != nil {
+		return err
+	}
+	if _, err := s.until(ctx, func(st runbook.Status) bool { return st.RunID != before.RunID && st.WaitingFor != nil }); err != nil {
+		return err
+	}
+	if err := errors.Join(s.says(ctx, "work", runbook.Resume, "kato", nil), change.play(ctx, act{"normal", runbook.Reject, "sato"}), change.ended(ctx, runbook.Failed)); err != nil {
+		return err
+	}
+	if _, err := s.fixed(ctx, 1, func(c runbook.ChildLine) bool { return c.State == runbook.Failed }); err != nil {
+		return err
+	}
+	return errors.Join(s.recovered(ctx), s.play(ctx, act{"closure", runbook.Approve, "sato"}), s.ended(ctx, runbook.Done))
 }
 
 // fixing is an incident with a change that waits for its approval, and that change.
