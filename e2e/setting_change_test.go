@@ -126,6 +126,10 @@ func TestANormalChangeOfSettings(t *testing.T) {
 	var result workflows.SettingChangeResult
 	require.NoError(t, w.client.GetWorkflow(t.Context(), r.id, "").Get(t.Context(), &result))
 	require.Equal(t, []string{"gzs-log-retention"}, result.Rules)
+	for _, who := range []string{"kato", "tanaka", "sato"} {
+		require.Equal(t, []string{"【設定変更完了】設定変更"}, w.mails(system.ToPerson(who)), who)
+	}
+	require.Empty(t, w.mails(system.ToPerson("takahashi")), "whose approval did not count")
 }
 
 func TestAnotherOldValueStopsTheChange(t *testing.T) {

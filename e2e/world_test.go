@@ -123,13 +123,13 @@ func (w *world) journal() []sandbox.Entry {
 // mails are the subjects that a list has been sent, in order.
 func (w *world) mails(list string) []string {
 	w.t.Helper()
-	to, ok := w.system().List(list)
+	to, ok := w.system().Recipients(list)
 	require.True(w.t, ok, "list %s", list)
 	all, err := w.box.Mails()
 	require.NoError(w.t, err)
 	subjects := []string{}
 	for _, m := range all[len(w.before.Mails):] {
-		if m.To[0] == to.Addresses[0] {
+		if m.To[0] == to[0] {
 			subjects = append(subjects, m.Subject)
 		}
 	}

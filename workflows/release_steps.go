@@ -147,15 +147,17 @@ func (r *releasing) readBack() runbook.StepSpec {
 	}
 }
 
-// tellEndStep is the name of the step by which people are told how a run has ended.
-const tellEndStep = "tell-end"
+// The step by which people are told how a run has ended.
+const (
+	tellEndStep  = "tell-end"
+	tellEndTitle = "結果の連絡 · Tell how it ended"
+)
 
 // tellsEnd lets people be told how the release has ended, however that is. Earlier editions told it as the last of the way back, which a
 // failed undo does not reach.
 func (r *releasing) tellsEnd(ctx workflow.Context) {
-	const title = "結果の連絡 · Tell how it ended"
 	if workflow.GetVersion(ctx, "release-tells-last", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
-		r.OnReturn(runbook.StepSpec{Name: tellEndStep, Title: title, Do: func(ctx workflow.Context) error {
+		r.OnReturn(runbook.StepSpec{Name: tellEndStep, Title: tellEndTitle, Do: func(ctx workflow.Context) error {
 			if err := r.tellEnd(ctx, r.given); err != nil { // it never held the way back
 				workflow.GetLogger(ctx).Warn("people were not told how the release ended", "error", runbook.Words(err))
 			}
@@ -163,7 +165,7 @@ func (r *releasing) tellsEnd(ctx workflow.Context) {
 		}})
 		return
 	}
-	r.Finally(tellEndStep, title, r.tellEnd)
+	r.Finally(tellEndStep, tellEndTitle, r.tellEnd)
 }
 
 // tellEnd says what is there now. What was taken back is as before; what could not be, or has ended in trouble when all was done, is

@@ -24,7 +24,7 @@ import (
 //
 // Every setting must have the value that the request expects, or nothing is changed. After the change AWS Config evaluates the
 // rules that the settings name; if one is broken everything is put back, in reverse. What is approved stays. Logs that a
-// shorter retention has deleted do not come back.
+// shorter retention has deleted do not come back. Whoever asked for the change, carried it out, or decided about it is told how it ended.
 var settingChange = runbook.Spec{Name: "SettingChange", Row: 15, Title: "設定変更管理 · Setting change"}
 
 // SettingChangeInput asks for a change of settings.
@@ -124,13 +124,14 @@ func SettingChange(ctx workflow.Context, raw converter.RawValue) (SettingChangeR
 }
 
 func (s *setting) run(ctx workflow.Context) error {
-	// 1. Which settings are meant, who approves, and when may it be? Nothing has an effect yet.
+	// 1. Which settings are meant, who approves, and when may it be? Nothing has an effect yet. From here on people are told how it ends.
 	if err := s.MadeBefore(ctx, s.resolve(ctx)); err != nil {
 		return err
 	}
 	if err := s.RecordChange(ctx, s.record()); err != nil {
 		return err
 	}
+	s.tellsEnd(ctx)
 
 	// 2. The plan: every setting is read, and must have the value that the request expects.
 	if err := s.Planned(ctx, s.plan); err != nil {

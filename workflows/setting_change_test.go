@@ -25,6 +25,7 @@ type cabinet struct {
 	told       []activities.ChangeRecord
 	violations []string
 	before     activities.MadeChange // by the run before a Reset
+	madeBefore bool                  // what the record of changes answers
 	frozen     string                // why nothing may be changed, "" if it may
 }
 
@@ -72,7 +73,7 @@ func withCabinet(w *world, gate string) *cabinet {
 	})
 	stub(w, "RecordChange", func(in activities.ChangeRecord) (activities.ChangeRecorded, error) {
 		c.told = append(c.told, in)
-		return activities.ChangeRecorded{Seq: len(c.told)}, nil
+		return activities.ChangeRecorded{Seq: len(c.told), Made: c.madeBefore}, nil
 	})
 	stub(w, "FindOpenIncident", func(in activities.IncidentRef) (activities.OpenIncident, error) {
 		return activities.OpenIncident{Number: "INC-1", WorkflowID: strings.Replace(in.Name, "INC-", "incident-", 1)}, nil

@@ -92,8 +92,9 @@ func record(out, version string) (err error) {
 		takes   []take
 	}{
 		{"Backup", backup}, {"PlannedOutage", plannedOutage}, {"DataLoad", slices.Concat(dataLoad, dataLoadTasks)}, {"DataRepair", dataRepair},
-		{"DataArrival", dataArrival}, {"DataSupport", dataSupport}, {"SettingChange", slices.Concat(settingChange, settingsAgain)},
-		{"Release", slices.Concat(releasesTold, releases)}, {"Incident", slices.Concat(incident, incidentsHanded, incidentTerms)},
+		{"DataArrival", dataArrival}, {"DataSupport", dataSupport}, {"SettingChange", slices.Concat(settingChange, settingsAgain, settingsTold)},
+		{"Release", slices.Concat(releasesTold, releasesHeld, releases)},
+		{"Incident", slices.Concat(incident, incidentsHanded, incidentsResumed, incidentTerms)},
 		{"DisasterRecovery", disasters}, {"DisasterReadiness", disasterReadiness},
 	} {
 		for _, t := range show.takes {

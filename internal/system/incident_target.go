@@ -98,7 +98,7 @@ func (s *System) ResolveIncident(req IncidentRequest) (IncidentTarget, error) {
 	for _, step := range s.Incidents.Escalation {
 		to := step.List
 		if step.Person != "" {
-			to = personPrefix + step.Person
+			to = ToPerson(step.Person)
 		}
 		on.Escalation = append(on.Escalation, EscalateTo{To: to, Wait: step.Wait.D()})
 	}
@@ -122,6 +122,9 @@ func (t IncidentTarget) Severity(name string) (SeverityTarget, error) {
 	}
 	return SeverityTarget{}, fmt.Errorf("severity %q is unknown; these are known: %s", name, strictyaml.Listed(strictyaml.NamesOf(t.Severities, func(v SeverityTarget) string { return v.Name })))
 }
+
+// ToPerson names a person, by ID, where mail lists are named.
+func ToPerson(id string) string { return personPrefix + id }
 
 // Recipients are the addresses of a mail list, or of a person named as person:ID.
 func (s *System) Recipients(to string) ([]string, bool) {

@@ -95,6 +95,9 @@ func (r *Run) changeEnds(ctx workflow.Context, err error) {
 	}
 }
 
+// MadeBeforeReset tells whether the run before a Reset has made the change, as the record of changes says.
+func (r *Run) MadeBeforeReset() bool { return r.change != nil && r.change.madeBefore }
+
 // MadeBefore adds to a refusal, before the change's record is open, that the run before a Reset has made the change: then it stays
 // as it is, the record says so, and whoever reset the run reads it. It cannot be put back, since what the request means was refused.
 func (r *Run) MadeBefore(ctx workflow.Context, refusal error) error {

@@ -35,7 +35,7 @@ func (r *Run) NotifyEach(ctx workflow.Context, step, template string, lists []st
 	}
 	var failed error
 	for _, list := range slices.Compact(slices.Sorted(slices.Values(lists))) {
-		failed = errors.Join(failed, r.send(ctx, step, step+"-"+template+"-"+list+which, template, list, data))
+		failed = errors.Join(failed, r.send(WithSummary(ctx, "mail: "+template+" to "+list), step, step+"-"+template+"-"+list+which, template, list, data))
 	}
 	return failed
 }
