@@ -102,6 +102,8 @@ type disaster struct {
 	failedOver  bool // the writer may be in the DR region, without what was written last in the primary one
 	looks       bool // after a redirect that failed, whether they were
 	returning   bool // an officer has decided that they go back
+	remembers   bool // an earlier life of the run, before a Reset, counts
+	again       bool // there may have been one
 	asked       int  // how often people were asked to bring the data back
 	result      DisasterRecoveryResult
 }
@@ -114,8 +116,16 @@ func DisasterRecovery(ctx workflow.Context, raw converter.RawValue) (DisasterRec
 		return DisasterRecoveryResult{}, err
 	}
 	d.Run = run
+	d.remembers = workflow.GetVersion(ctx, resetEdition, workflow.DefaultVersion, 1) != workflow.DefaultVersion
 	opened, err := d.run(ctx)
-	if !opened { // nothing was begun, and there is nothing to report
+	if err != nil {
+		d.remember(ctx)
+	}
+	if !opened { // nothing was begun in this life, and there is nothing to report
+		if d.again && d.real() {
+			d.Keep()
+			d.StaysAs("what the run did before it was reset. Look at `starter disaster show`, and at both regions")
+		}
 		d.result.Evidence, err = d.Finish(ctx, err)
 		return d.result, err
 	}
@@ -301,7 +311,11 @@ func (d *disaster) declared() {
 
 // plan reads what is there and says what would change.
 func (d *disaster) plan(ctx workflow.Context) ([]plan.Change, error) {
-	return d.changes.compute(ctx, d)
+	changes, err := d.changes.compute(ctx, d)
+	if c := d.changes.redirect; err == nil && d.remembers && d.real() && c.BeforeHash == c.AfterHash {
+		d.redirecting = true // users are there already: the primary region must not write again by itself
+	}
+	return changes, err
 }
 
 // planAgain plans again after a real disaster was declared. When it cannot, people are asked, as at every other step.

@@ -45,8 +45,7 @@ func (r *Run) Declare(steps ...StepSpec) {
 // is unfit (activities.Unfit) is rolled back without asking.
 func (r *Run) Step(ctx workflow.Context, s StepSpec) error {
 	if s.Undo != nil {
-		undo := StepSpec{Name: "undo-" + s.Name, Title: s.UndoTitle, Do: s.Undo, SkipIf: "somebody has put it back by hand"}
-		r.undo = append(r.undo, undoEntry{step: undo, of: s.Name})
+		r.undo = append(r.undo, undoOf(s))
 	}
 	return r.perform(ctx, s, Running, []string{Retry, Skip, Rollback})
 }
