@@ -185,8 +185,11 @@ func TestAnUngracefulRecoveryAsksWhileTheLostRegionMayWriteAndStays(t *testing.T
 	r.answer(again, runbook.Resume, "sato")
 	s = r.asks("approval", "return")
 	require.Equal(t, sys.AWS.DRRegion, w.leadsTo())
-	r.answer(s, runbook.Reject, "suzuki") // the report does not need the lost region
-	r.ends(runbook.ErrRejected)
+	r.answer(s, runbook.Reject, "suzuki")
+	r.answer(r.asks("decision", "stay"), runbook.Return, "sato") // somebody wants it to be asked again
+	r.answer(r.asks("approval", "return"), runbook.Reject, "suzuki")
+	r.answer(r.asks("decision", "stay"), runbook.Cancel, "tanaka") // the report does not need the lost region
+	r.ends(runbook.ErrCancelled)
 	require.Equal(t, sys.AWS.DRRegion, w.leadsTo(), "nobody goes back")
 	require.ErrorContains(t, r.failure(), "Nothing goes back by itself")
 	require.Equal(t, records.DisasterStays, r.registered().Outcome)
@@ -237,7 +240,8 @@ func TestARecoveryByTheGlobalClusterMovesItsWriterAndBack(t *testing.T) {
 			require.Contains(t, operationsOf(w.made()), "FailoverGlobalCluster")
 			require.NoError(t, w.box.RestoreRegion(sys.AWS.Region))
 			r.answer(s, runbook.Reject, "suzuki")
-			r.ends(runbook.ErrRejected)
+			r.answer(r.asks("decision", "stay"), runbook.Cancel, "tanaka")
+			r.ends(runbook.ErrCancelled)
 			require.Equal(t, records.DisasterStays, r.registered().Outcome)
 		})
 	}

@@ -88,6 +88,7 @@ type disaster struct {
 	in      DisasterRecoveryInput
 	on      system.DisasterTarget
 	data    activities.DisasterData
+	holdFor time.Duration // disaster.maxDuration
 	changes disasterChanges
 	stages  []stage
 	note    string // problems that were found on the way, for the report
@@ -130,7 +131,10 @@ func DisasterRecovery(ctx workflow.Context, raw converter.RawValue) (DisasterRec
 		return d.result, err
 	}
 	err = d.Close(ctx, d.report(ctx, d.wayBack(ctx, err)))
-	d.result.Plan, d.result.Evidence = d.PlanDigest(), d.Status().Evidence
+	if d.result.Plan == "" {
+		d.result.Plan = d.PlanDigest()
+	}
+	d.result.Evidence = d.Status().Evidence
 	return d.result, err
 }
 
@@ -186,11 +190,12 @@ func (d *disaster) graceful() bool { return d.on.Manner == system.DisasterGracef
 
 // resolve turns the request into AWS names, people and limits, registers the run as what it is, and holds what it works on.
 func (d *disaster) resolve(ctx workflow.Context) error {
-	on, err := runbook.Resolve(ctx, directory.ResolveDisaster, d.in.request(d.Operation(), runbook.Scheduled(ctx), workflow.Now(ctx).UTC()))
+	now := workflow.Now(ctx).UTC()
+	on, err := runbook.Resolve(ctx, directory.ResolveDisaster, d.in.request(d.Operation(), runbook.Scheduled(ctx), now))
 	if err != nil {
 		return err
 	}
-	d.on = on
+	d.on, d.holdFor = on, on.HoldUntil.Sub(now)
 	if d.real() && d.graceful() && on.Via == system.ViaSnapshot {
 		copies, err := runbook.Resolve(ctx, directory.ResolveDatabase, system.DatabaseRequest{
 			What: "the last copy of the data", Requester: d.in.Requester, Operator: d.in.Operator, Needs: []string{"backup"},
@@ -335,4 +340,6 @@ func (d *disaster) planStep(into *[]plan.Change) runbook.StepSpec {
 }
 
 // onlyLooks tells of the steps before the first effect.
-func onlyLooks(step string) bool { return step == "take" || step == "plan-again" }
+func onlyLooks(step string) bool {
+	return step == "take" || step == "plan-again" || step == "plan-return"
+}

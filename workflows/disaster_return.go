@@ -23,6 +23,10 @@ func (d *disaster) returnGate() runbook.Gate {
 
 // decideReturn waits for an officer's decision that the users go back, and makes the primary region ready for them.
 func (d *disaster) decideReturn(ctx workflow.Context) error {
+	if d.real() && workflow.GetVersion(ctx, stayEdition, workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+		d.result.Plan = d.PlanDigest() // that was declared; the return has one of its own
+		return d.stay(ctx)
+	}
 	err := d.stage(ctx, "return", drillreport.PartReturn, func(ctx workflow.Context) error { return d.Approve(ctx, d.returnGate()) })
 	if err != nil {
 		return err
