@@ -96,19 +96,14 @@ func (p *Postgres) Archived(ctx context.Context) (until time.Time, err error) {
 	}
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
 	until = time.Now().UTC()
-	var piece string
-	for _, ask := range []struct {
-		sql  string
-		into *string
-	}{
-		{`SELECT pg_current_xact_id()::text`, &piece}, // a commit after the moment, so that a restore to it finds its end
-		{`SELECT pg_walfile_name(pg_current_wal_insert_lsn())`, &piece},
-	} {
-		if err := conn.QueryRow(ctx, ask.sql).Scan(ask.into); err != nil {
-			return until, fmt.Errorf("archive PostgreSQL's log: %w", err)
-		}
+	// A commit after the moment, so that a restore to it finds its end.
+	if _, err := conn.Exec(ctx, `SELECT pg_current_xact_id()`); err != nil {
+		return until, fmt.Errorf("archive PostgreSQL's log: %w", err)
 	}
-	if _, err := conn.Exec(ctx, `SELECT pg_switch_wal()`); err != nil {
+	// What the switch says is the piece that it ended, or that another one ended just before. Asked for any earlier, it can be
+	// the next piece, which nobody ends.
+	var piece string
+	if err := conn.QueryRow(ctx, `SELECT pg_walfile_name(pg_switch_wal() - 1)`).Scan(&piece); err != nil {
 		return until, fmt.Errorf("archive PostgreSQL's log: %w", err)
 	}
 	for {

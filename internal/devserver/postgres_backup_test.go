@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 )
 
 func startDatabase(t *testing.T, dir string) *Postgres {
@@ -71,6 +72,22 @@ func TestABackupIsRestoredToItsEndAndToLaterMoments(t *testing.T) {
 	err = Restore(t.Context(), filepath.Join(state, "copy"), source.Archive(), filepath.Join(state, "x"), before.Add(-time.Hour))
 	require.ErrorContains(t, err, "take an earlier one")
 	assert.NoDirExists(t, filepath.Join(state, "x"))
+}
+
+func TestTheLogIsArchivedForSeveralAtOnce(t *testing.T) {
+	source := startDatabase(t, t.TempDir())
+	for range 20 {
+		var all errgroup.Group
+		for range 8 {
+			all.Go(func() error {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				_, err := source.Archived(ctx)
+				return err
+			})
+		}
+		require.NoError(t, all.Wait())
+	}
 }
 
 func TestABackupNeedsTheArchive(t *testing.T) {
