@@ -185,8 +185,11 @@ func TestAnUngracefulRecoveryAsksWhileTheLostRegionMayWriteAndStays(t *testing.T
 	r.answer(again, runbook.Resume, "sato")
 	s = r.asks("approval", "return")
 	require.Equal(t, sys.AWS.DRRegion, w.leadsTo())
-	r.answer(s, runbook.Reject, "suzuki") // the report does not need the lost region
-	r.ends(runbook.ErrRejected)
+	r.answer(s, runbook.Reject, "suzuki")
+	r.answer(r.asks("decision", "stay"), runbook.Return, "sato") // somebody wants it to be asked again
+	r.answer(r.asks("approval", "return"), runbook.Reject, "suzuki")
+	r.answer(r.asks("decision", "stay"), runbook.Cancel, "tanaka") // the report does not need the lost region
+	r.ends(runbook.ErrCancelled)
 	require.Equal(t, sys.AWS.DRRegion, w.leadsTo(), "nobody goes back")
 	require.ErrorContains(t, r.failure(), "Nothing goes back by itself")
 	require.Equal(t, records.DisasterStays, r.registered().Outcome)
@@ -251,7 +254,8 @@ func TestARecoveryByTheGlobalClusterMovesItsWriterAndBack(t *testing.T) {
 			require.Contains(t, operationsOf(w.made()), "FailoverGlobalCluster")
 			require.NoError(t, w.box.RestoreRegion(sys.AWS.Region))
 			r.answer(s, runbook.Reject, "suzuki")
-			r.ends(runbook.ErrRejected)
+			r.answer(r.asks("decision", "stay"), runbook.Cancel, "tanaka")
+			r.ends(runbook.ErrCancelled)
 			require.Equal(t, records.DisasterStays, r.registered().Outcome)
 		})
 	}
@@ -269,6 +273,48 @@ func TestADrillThatIsResetKeepsItsWayBack(t *testing.T) {
 	r.done()
 	require.Equal(t, slices.Concat(cameUp, wentDown, []string{"PutObject", "PutObject"}), operationsOf(w.made()))
 	w.asBeforeTheDrill()
+}
+
+// A drill that is reset and then ends early puts back what was done before the Reset, too: all of it is seen to be as it was.
+func TestADrillThatIsResetAndThenDeclinedPutsEverythingBack(t *testing.T) {
+	t.Parallel()
+	for answer, end := range map[string]string{runbook.Reject: runbook.ErrRejected, runbook.Cancel: runbook.ErrCancelled} {
+		t.Run(answer, func(t *testing.T) {
+			t.Parallel()
+			w := disasterWorld(t)
+			r := w.drill()
+			r.asks("approval", "return")
+			r.reset(started)
+			by := "ito"
+			if answer == runbook.Cancel {
+				by = "tanaka"
+			}
+			r.answer(r.asks("approval", "declare"), answer, by)
+			r.ends(end)
+			require.Equal(t, slices.Concat(cameUp, wentDown), operationsOf(w.made()))
+			w.asBeforeTheDrill()
+			require.Equal(t, records.DisasterUndone, r.registered().Outcome)
+		})
+	}
+}
+
+// A real recovery that is reset and then declined leaves its users where they are, and the primary region fenced.
+func TestARealRecoveryThatIsResetAndThenDeclinedStays(t *testing.T) {
+	t.Parallel()
+	w := realWorld(t)
+	r := w.strikes("graceful")
+	r.asks("approval", "return")
+	before := w.made()
+	r.reset(started)
+	r.answer(r.asks("approval", "declare"), runbook.Reject, "ito")
+	r.ends(runbook.ErrRejected)
+	require.ErrorContains(t, r.failure(), "Nothing goes back by itself")
+	require.Equal(t, before, w.made())
+	require.Equal(t, w.system().AWS.DRRegion, w.leadsTo())
+	tasks, jobs := w.primary()
+	require.Zero(t, tasks)
+	require.False(t, jobs)
+	require.Equal(t, records.DisasterFailed, r.registered().Outcome)
 }
 
 // No schedule moves production, whatever its input says.

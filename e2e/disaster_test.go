@@ -66,9 +66,9 @@ func (w *world) drill(after ...func()) *run {
 func (w *world) spared() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	list, err := w.records.EarlierDisasters(ctx, w.system().ID, time.Now().Add(time.Hour), 100)
+	list, err := w.records.Disasters(ctx, records.DisasterFilter{Mode: records.ModeReal})
 	require.NoError(w.t, err)
-	if slices.ContainsFunc(list, func(d records.Disaster) bool { return d.Mode == records.ModeReal }) {
+	if slices.ContainsFunc(list, func(d records.Disaster) bool { return d.System == w.system().ID }) {
 		return
 	}
 	d := w.system().Disaster
@@ -134,13 +134,8 @@ func (r *run) recovered() (out workflows.DisasterRecoveryResult) {
 // registered is how the run stands in the register of disasters.
 func (r *run) registered() records.Disaster {
 	r.t.Helper()
-	var found records.Disaster
-	list, err := r.records.EarlierDisasters(r.t.Context(), r.system().ID, time.Now().Add(time.Hour), 100)
+	found, err := r.records.Disaster(r.t.Context(), r.id)
 	require.NoError(r.t, err)
-	i := slices.IndexFunc(list, func(d records.Disaster) bool { return d.WorkflowID == r.id })
-	if i >= 0 {
-		found = list[i]
-	}
 	return found
 }
 

@@ -88,6 +88,7 @@ type disaster struct {
 	in      DisasterRecoveryInput
 	on      system.DisasterTarget
 	data    activities.DisasterData
+	holdFor time.Duration // disaster.maxDuration
 	changes disasterChanges
 	stages  []stage
 	beside  int    // mail that is being sent while the run goes on
@@ -105,6 +106,8 @@ type disaster struct {
 	looksApart     bool // the check from outside after the way back is a step by itself
 	redirectedBack bool
 	returning      bool // an officer has decided that they go back
+	remembers      bool // an earlier life of the run, before a Reset, counts
+	again          bool // there may have been one
 	asked          int  // how often people were asked to bring the data back
 	result         DisasterRecoveryResult
 }
@@ -117,13 +120,24 @@ func DisasterRecovery(ctx workflow.Context, raw converter.RawValue) (DisasterRec
 		return DisasterRecoveryResult{}, err
 	}
 	d.Run = run
+	d.remembers = workflow.GetVersion(ctx, resetEdition, workflow.DefaultVersion, 1) != workflow.DefaultVersion
 	opened, err := d.run(ctx)
-	if !opened { // nothing was begun, and there is nothing to report
+	if err != nil {
+		d.remember(ctx)
+	}
+	if !opened { // nothing was begun in this life, and there is nothing to report
+		if d.again && d.real() {
+			d.Keep()
+			d.StaysAs("what the run did before it was reset. Look at `starter disaster show`, and at both regions")
+		}
 		d.result.Evidence, err = d.Finish(ctx, err)
 		return d.result, err
 	}
 	err = d.Close(ctx, d.report(ctx, d.wayBack(ctx, err)))
-	d.result.Plan, d.result.Evidence = d.PlanDigest(), d.Status().Evidence
+	if d.result.Plan == "" {
+		d.result.Plan = d.PlanDigest()
+	}
+	d.result.Evidence = d.Status().Evidence
 	return d.result, err
 }
 
@@ -179,11 +193,12 @@ func (d *disaster) graceful() bool { return d.on.Manner == system.DisasterGracef
 
 // resolve turns the request into AWS names, people and limits, registers the run as what it is, and holds what it works on.
 func (d *disaster) resolve(ctx workflow.Context) error {
-	on, err := runbook.Resolve(ctx, directory.ResolveDisaster, d.in.request(d.Operation(), runbook.Scheduled(ctx), workflow.Now(ctx).UTC()))
+	now := workflow.Now(ctx).UTC()
+	on, err := runbook.Resolve(ctx, directory.ResolveDisaster, d.in.request(d.Operation(), runbook.Scheduled(ctx), now))
 	if err != nil {
 		return err
 	}
-	d.on = on
+	d.on, d.holdFor = on, on.HoldUntil.Sub(now)
 	if d.real() && d.graceful() && on.Via == system.ViaSnapshot {
 		copies, err := runbook.Resolve(ctx, directory.ResolveDatabase, system.DatabaseRequest{
 			What: "the last copy of the data", Requester: d.in.Requester, Operator: d.in.Operator, Needs: []string{"backup"},
@@ -304,7 +319,11 @@ func (d *disaster) declared() {
 
 // plan reads what is there and says what would change.
 func (d *disaster) plan(ctx workflow.Context) ([]plan.Change, error) {
-	return d.changes.compute(ctx, d)
+	changes, err := d.changes.compute(ctx, d)
+	if c := d.changes.redirect; err == nil && d.remembers && d.real() && c.BeforeHash == c.AfterHash {
+		d.redirecting = true // users are there already: the primary region must not write again by itself
+	}
+	return changes, err
 }
 
 // planAgain plans again after a real disaster was declared. When it cannot, people are asked, as at every other step.
@@ -324,4 +343,6 @@ func (d *disaster) planStep(into *[]plan.Change) runbook.StepSpec {
 }
 
 // onlyLooks tells of the steps before the first effect.
-func onlyLooks(step string) bool { return step == "take" || step == "plan-again" }
+func onlyLooks(step string) bool {
+	return step == "take" || step == "plan-again" || step == "plan-return"
+}

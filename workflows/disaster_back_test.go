@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -8,10 +9,44 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tejun/activities"
+	"tejun/internal/plan"
 	"tejun/internal/records"
 	"tejun/internal/system"
 	"tejun/workflows/runbook"
 )
+
+// halts is how the services of the DR region end, and come back.
+func (r *regions) halts() {
+	stub(r.world, "PlanDisasterServiceHalt", func(in activities.DisasterServiceRef) (plan.Change, error) {
+		return planned("ecs:"+dr+"/"+in.Name+"/halt", r.at.Tasks[in.Name], 0)
+	})
+	act(r, "HaltDisasterService", func(in activities.DisasterServiceChange) (struct{}, error) {
+		if !r.drSlow {
+			r.at.Tasks[in.Name] = 0
+		}
+		return struct{}{}, nil
+	})
+	act(r, "AwaitDisasterServiceHalted", func(in activities.DisasterServiceRef) (struct{}, error) {
+		if r.at.Tasks[in.Name] > 0 {
+			return struct{}{}, notYet("service %s: %d tasks run", in.Name, r.at.Tasks[in.Name])
+		}
+		return struct{}{}, nil
+	})
+	act(r, "ResumeDisasterService", func(in activities.DisasterServiceChange) (struct{}, error) {
+		r.at.Tasks[in.Name] = 2
+		return struct{}{}, nil
+	})
+	stub(r.world, "CheckDisasterHalt", func(activities.FenceCheck) (activities.FenceSeen, error) {
+		seen := activities.FenceSeen{Doubts: []string{}}
+		for _, name := range []string{"web", "api"} {
+			if n := r.at.Tasks[name]; n > 0 {
+				seen.Doubts = append(seen.Doubts, fmt.Sprintf("service %s in %s: %d tasks run", name, dr, n))
+			}
+		}
+		seen.Fenced = len(seen.Doubts) == 0
+		return seen, nil
+	})
+}
 
 // halted is the DR region while it must not write.
 func (r *regions) halted() bool { return r.at.Tasks["web"] == 0 && r.at.Tasks["api"] == 0 }
@@ -160,7 +195,7 @@ func TestAReturnThatIsGivenUpLetsTheDRRegionServeAgain(t *testing.T) {
 			system.ViaGlobalCluster, goingBack("held switch-back", "rollback", "kato"), "",
 			func(r *regions) {
 				r.fail["SwitchoverGlobalCluster"] = func(n int) error {
-					if n == 2 {
+					if n%2 == 0 { // each way back
 						return refused(n)
 					}
 					return nil

@@ -198,7 +198,7 @@ func TestARealRecoveryNeverGoesBackByItself(t *testing.T) {
 		end    string
 	}{
 		"nobody decides about the return":           {map[string][2]string{"approval declare": {"approve", "ito"}}, nil, runbook.ErrExpired},
-		"the return is rejected":                    {through("approval return", "reject", "suzuki"), nil, runbook.ErrRejected},
+		"the return is rejected":                    {through("approval return", "reject", "suzuki"), nil, runbook.ErrExpired},
 		"nobody brings the data back":               {through(), nil, runbook.ErrExpired},
 		"cancelled while it is watched":             {through(), func(r *regions) { r.after, r.then = "CheckDisasterOutside", func() { r.env.CancelWorkflow() } }, ""},
 		"the DR site gets sick, and nobody answers": {through(), func(r *regions) { r.after, r.then = "CheckDisasterOutside", func() { r.sick = true } }, runbook.ErrRolledBack},

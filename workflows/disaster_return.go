@@ -27,6 +27,10 @@ func (d *disaster) returnGate() runbook.Gate {
 
 // decideReturn waits for an officer's decision that the users go back, and makes the primary region ready for them.
 func (d *disaster) decideReturn(ctx workflow.Context) error {
+	if d.real() && workflow.GetVersion(ctx, stayEdition, workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+		d.result.Plan = d.PlanDigest() // that was declared; the return has one of its own
+		return d.stay(ctx)
+	}
 	err := d.stage(ctx, "return", drillreport.PartReturn, func(ctx workflow.Context) error { return d.Approve(ctx, d.returnGate()) })
 	if err != nil {
 		return err
@@ -152,12 +156,13 @@ func (d *disaster) wayBack(ctx workflow.Context, err error) error {
 // stays tells whether a real run that ends leaves everything as it is.
 func (d *disaster) stays(err error) bool {
 	switch {
-	case err == nil, d.result.DeclaredAt == nil: // it goes back; or nothing was begun
+	case err == nil, d.result.DeclaredAt == nil && !d.again: // it goes back; or nothing was begun
 		return false
 	case d.onward():
 		return true
 	}
-	return !d.givenUp()
+	rejected := d.again && d.result.DeclaredAt == nil && runbook.IsEnd(err, runbook.ErrRejected)
+	return !d.givenUp() && !rejected
 }
 
 // onward tells whether there is no way back by itself, whoever gives the run up: users may have been sent away; or the data may have been
@@ -201,7 +206,7 @@ func (d *disaster) outcome(err error) string {
 		return store.DisasterFailed
 	case err == nil:
 		return store.DisasterReturned
-	case d.result.DeclaredAt == nil:
+	case d.result.DeclaredAt == nil && !d.again:
 		return store.DisasterDeclined
 	case d.real() && d.stays(err):
 		if d.result.RestoredAt != nil || d.vouched() {

@@ -28,6 +28,7 @@ type regions struct {
 	broken  bool   // its services start and do not serve
 	drSlow  bool   // those of the DR region do not end
 	via     string //
+	life    string // ID of the run after a Reset, "" if there was none
 	after   string // once this call was made, then happens
 	then    func()
 	images  []activities.DisasterImage // that the DR pipeline deploys
@@ -165,6 +166,9 @@ func (r *regions) database() {
 		return activities.DisasterData{Via: system.ViaSnapshot, SnapshotID: "backup-1", TakenAt: at, DataAt: at, Words: "snapshot backup-1"}, nil
 	})
 	stub(r.world, "PlanDisasterDatabase", func(in activities.DisasterDatabasePlan) (plan.Change, error) {
+		if in.Via == system.ViaGlobalCluster {
+			return planned("rds:global-cluster", r.at.Writer, dr)
+		}
 		return planned("rds:cluster/"+in.Cluster, nil, in.SnapshotID+in.Manner)
 	})
 	act(r, "RestoreDisasterCluster", func(in activities.DisasterRestore) (struct{}, error) {
@@ -219,35 +223,7 @@ func (r *regions) software() {
 		r.at.Tasks[in.Name], r.at.Version = 0, "old"
 		return struct{}{}, nil
 	})
-	stub(r.world, "PlanDisasterServiceHalt", func(in activities.DisasterServiceRef) (plan.Change, error) {
-		return planned("ecs:"+dr+"/"+in.Name+"/halt", r.at.Tasks[in.Name], 0)
-	})
-	act(r, "HaltDisasterService", func(in activities.DisasterServiceChange) (struct{}, error) {
-		if !r.drSlow {
-			r.at.Tasks[in.Name] = 0
-		}
-		return struct{}{}, nil
-	})
-	act(r, "AwaitDisasterServiceHalted", func(in activities.DisasterServiceRef) (struct{}, error) {
-		if r.at.Tasks[in.Name] > 0 {
-			return struct{}{}, notYet("service %s: %d tasks run", in.Name, r.at.Tasks[in.Name])
-		}
-		return struct{}{}, nil
-	})
-	act(r, "ResumeDisasterService", func(in activities.DisasterServiceChange) (struct{}, error) {
-		r.at.Tasks[in.Name] = 2
-		return struct{}{}, nil
-	})
-	stub(r.world, "CheckDisasterHalt", func(activities.FenceCheck) (activities.FenceSeen, error) {
-		seen := activities.FenceSeen{Doubts: []string{}}
-		for _, name := range []string{"web", "api"} {
-			if n := r.at.Tasks[name]; n > 0 {
-				seen.Doubts = append(seen.Doubts, fmt.Sprintf("service %s in %s: %d tasks run", name, dr, n))
-			}
-		}
-		seen.Fenced = len(seen.Doubts) == 0
-		return seen, nil
-	})
+	r.halts()
 	act(r, "SmokeDisasterSite", func(activities.DisasterSmoke) (activities.DisasterSmokeSeen, error) {
 		if r.sick || r.at.Tasks["web"] == 0 || r.at.Version != "new" {
 			return activities.DisasterSmokeSeen{}, notYet("the DR site shows status 503, want 200")
@@ -366,10 +342,17 @@ func (r *regions) answers(table map[string][2]string) {
 				seen[key]++
 				message := by(answer[1])
 				message["plan"] = w.Plan
+				if r.life != "" {
+					message["run"] = r.life
+				}
 				r.env.SignalWorkflow(answer[0], message)
 			}
 		}
-		r.env.RegisterDelayedCallback(look, time.Minute)
+		every := time.Minute
+		if r.env.Now().Sub(start) > 48*time.Hour { // a run that stays waits for weeks
+			every = time.Hour
+		}
+		r.env.RegisterDelayedCallback(look, every)
 	}
 	r.env.RegisterDelayedCallback(look, time.Minute)
 }

@@ -47,8 +47,7 @@ func (r *Run) Declare(steps ...StepSpec) {
 // is unfit (activities.Unfit) is rolled back without asking.
 func (r *Run) Step(ctx workflow.Context, s StepSpec) error {
 	if s.Undo != nil {
-		undo := StepSpec{Name: "undo-" + s.Name, Title: s.UndoTitle, Do: s.Undo, SkipIf: "somebody has put it back by hand"}
-		r.undo = append(r.undo, undoEntry{step: undo, of: s.Name})
+		r.undo = append(r.undo, undoOf(s))
 	}
 	if r.rejected != nil && ctx.Err() == nil {
 		return End(ErrRejected, "%s rejected it before the start: %s", r.rejected.Person, r.rejected.Reason)

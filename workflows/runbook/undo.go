@@ -20,6 +20,31 @@ type undoEntry struct {
 // the work was finished, cancelled or given up.
 func (r *Run) OnReturn(s StepSpec) { r.undo = append(r.undo, undoEntry{step: s}) }
 
+// WasReset tells whether the run goes on after a Reset: then an earlier life of it may have done what this one has not come to.
+func (r *Run) WasReset(ctx workflow.Context) bool { return r.life(ctx) != r.original }
+
+// MayHaveDone registers the undos of steps that an earlier life of the run may have done, in their order. What the steps of this life have
+// registered is replaced by them, and stays done if it is; what is not among them stays first.
+func (r *Run) MayHaveDone(steps ...StepSpec) {
+	var all []undoEntry
+	for _, s := range steps {
+		if s.Undo == nil {
+			continue
+		}
+		entry := undoOf(s)
+		if i := slices.IndexFunc(r.undo, func(e undoEntry) bool { return e.of == s.Name }); i >= 0 {
+			entry.done = r.undo[i].done
+			r.undo = slices.Delete(r.undo, i, i+1)
+		}
+		all = append(all, entry)
+	}
+	r.undo = append(r.undo, all...)
+}
+
+func undoOf(s StepSpec) undoEntry {
+	return undoEntry{step: StepSpec{Name: "undo-" + s.Name, Title: s.UndoTitle, Do: s.Undo, SkipIf: "somebody has put it back by hand"}, of: s.Name}
+}
+
 // Keep lets everything that the steps have done so far stay, whatever becomes of the run: their undos are dropped. What stands
 // for the way back in any case (OnReturn) is still done.
 func (r *Run) Keep() {

@@ -47,6 +47,23 @@ func TestWayBackIsWalkedOnce(t *testing.T) {
 	require.Equal(t, []string{"a", "undo a"}, b.calls)
 }
 
+// After a Reset the way back is that of all that may have been done, in the order of the steps, and nothing of it is walked twice.
+func TestWayBackAfterAResetIsThatOfBothLives(t *testing.T) {
+	b := newBench(t)
+	requireEnd(t, b.toy(func(ctx workflow.Context, r *Run) error {
+		require.False(t, r.WasReset(ctx))
+		b.life = "another-run"
+		require.True(t, r.WasReset(ctx))
+		r.OnReturn(StepSpec{Name: "check", Title: "Check", Do: does("check")})
+		if err := r.Step(ctx, step("b")); err != nil {
+			return err
+		}
+		r.MayHaveDone(step("a"), StepSpec{Name: "plain", Title: "P", Do: does("plain")}, step("b"), step("c"))
+		return End(ErrExpired, "too late")
+	}), ErrExpired, "too late")
+	require.Equal(t, []string{"b", "undo c", "undo b", "undo a", "check"}, b.calls)
+}
+
 func TestNoCancelStopsTheWayBack(t *testing.T) {
 	b := newBench(t)
 	b.fail["work undo b"] = firstAttempts
