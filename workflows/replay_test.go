@@ -69,7 +69,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		"Incident.closed", "Incident.escalated-and-sent-back", "Incident.not-stable", "Incident.fix-refused-then-mended", "Incident.goes-on", "Incident.cancel",
 		"Incident.withdrawn-beside-a-fix", "Incident.goes-on-beside-a-fix", "Incident.first-report-late", "Incident.rings-before-the-closure",
 		"Release.approve", "Release.reject", "Release.expire", "Release.findings", "Release.exception", "Release.digest-differs", "Release.watch-fails", "Release.rollback-by-person",
-		"SettingChange.standard-after-window", "SettingChange.started-by-incident", "Release.told-at-last", "Incident.gate-left", "Incident.gate-goes-on",
+		"SettingChange.standard-after-window", "SettingChange.started-by-incident", "Release.told-at-last", "Release.frozen-meanwhile", "Release.rings-again", "Incident.gate-left", "Incident.gate-goes-on",
 		"DataSupport.not-accepted-first", "DataSupport.load-rejected", "DataSupport.cancel-held", "DataArrival.problem", "DataLoad.made-by-hand",
 		"DisasterReadiness.silent", "DisasterReadiness.warns", "DisasterReadiness.known", "DisasterReadiness.unseen", "DisasterReadiness.well-after-doubtful-mail",
 	} {

@@ -79,7 +79,7 @@ func record(out, version string) (err error) {
 		return err
 	}
 	tasks := &inTask{}
-	w, err := serve.New(serve.Options{Client: stack.Client, AWS: cfg, System: snapshotsWhenAsked(tasks.described(stack.Source)), Records: stack.Records, Operated: stack.Operated})
+	w, err := serve.New(serve.Options{Client: stack.Client, AWS: cfg, System: frozenWhenAsked(snapshotsWhenAsked(tasks.described(stack.Source))), Records: stack.Records, Operated: stack.Operated})
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func record(out, version string) (err error) {
 	}{
 		{"Backup", backup}, {"PlannedOutage", plannedOutage}, {"DataLoad", slices.Concat(dataLoad, dataLoadTasks)}, {"DataRepair", dataRepair},
 		{"DataArrival", dataArrival}, {"DataSupport", dataSupport}, {"SettingChange", slices.Concat(settingChange, settingsAgain)},
-		{"Release", slices.Concat(releasesTold, releases)}, {"Incident", slices.Concat(incident, incidentsHanded)},
+		{"Release", slices.Concat(releasesTold, releasesAgain, releases)}, {"Incident", slices.Concat(incident, incidentsHanded)},
 		{"DisasterRecovery", disasters}, {"DisasterReadiness", disasterReadiness},
 	} {
 		for _, t := range show.takes {
