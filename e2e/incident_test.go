@@ -240,8 +240,8 @@ func TestAFixThatIsRefusedIsFollowedByASettingChange(t *testing.T) {
 	r.done()
 	end := r.record("its end", func(in records.Incident) bool { return in.Report != nil })
 	require.Equal(t, "succeeded", end.Fixes[1].Outcome)
-	changes, err := w.records.ChangesOf(t.Context(), r.id)
+	changes, err := w.records.ChangesOf(t.Context(), end)
 	require.NoError(t, err)
 	require.Len(t, changes, 1, "the change knows the incident that it mends")
-	require.Equal(t, child.id, changes[0].WorkflowID)
+	require.Equal(t, []string{child.id, end.ID}, []string{changes[0].WorkflowID, changes[0].IncidentNumber})
 }
