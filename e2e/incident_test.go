@@ -243,5 +243,5 @@ func TestAFixThatIsRefusedIsFollowedByASettingChange(t *testing.T) {
 	changes, err := w.records.ChangesOf(t.Context(), end)
 	require.NoError(t, err)
 	require.Len(t, changes, 1, "the change knows the incident that it mends")
-	require.Equal(t, child.id, changes[0].WorkflowID)
+	require.Equal(t, []string{child.id, end.ID}, []string{changes[0].WorkflowID, changes[0].IncidentNumber})
 }

@@ -226,6 +226,21 @@ func TestAnAlarmThatBeginsToRingTakesAReleaseBackAndOneThatRangDoesNot(t *testin
 	w.isReleased(false)
 }
 
+func TestAnAlarmThatRangBeforeClearedAndRingsAgainTakesAReleaseBack(t *testing.T) {
+	t.Parallel()
+	w := releases(t, func(s *system.System) { s.Releases.Watch.Duration = system.Duration(time.Hour) })
+	require.NoError(t, w.box.RingAlarm("gzs-api-5xx", true))
+	r := w.begin("Release", wanted(t, sandbox.ImageNext))
+	r.answer(r.asks("approval", "release"), runbook.Approve, "sato")
+	r.until("a look at the alarm that rang", func(s runbook.Status) bool { return strings.Contains(s.Says, "gzs-api-5xx rang before already") })
+	require.NoError(t, w.box.RingAlarm("gzs-api-5xx", false))
+	r.until("a look at the cleared alarm", func(s runbook.Status) bool { return strings.Contains(s.Says, "alarms: none rings") })
+	require.NoError(t, w.box.RingAlarm("gzs-api-5xx", true))
+	require.Contains(t, r.ends(runbook.ErrRolledBack).Says, "gzs-api-5xx began to ring")
+	require.Equal(t, slices.Concat(broughtIn, takenBack), w.made())
+	w.isReleased(false)
+}
+
 func TestTheOperatorMayTakeAWatchedReleaseBackAndNobodyEndsItsWatch(t *testing.T) {
 	t.Parallel()
 	w := releases(t, func(s *system.System) { s.Releases.Watch.Duration = system.Duration(time.Hour) })

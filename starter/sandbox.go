@@ -193,6 +193,7 @@ func (a *app) faultAddCommand() *cobra.Command {
 	c.Flags().IntVar(&f.Times, "times", 1, "how often it strikes")
 	c.Flags().BoolVar(&forever, "forever", false, "it strikes until it is cleared")
 	c.Flags().StringVar(&f.Resource, "resource", "", "only calls to this resource")
+	c.Flags().StringVar(&f.After, "after", "", "only once this operation, which writes, has had an effect")
 	return c
 }
 

@@ -167,7 +167,7 @@ type releasing struct {
 	in     ReleaseInput
 	on     system.ReleaseTarget
 	parts  []part
-	rang   []string // alarms that rang before
+	rang   []string // alarms that rang before, and have not cleared since
 	given  error    // why it is taken back; nil if it stays
 	result ReleaseResult
 }

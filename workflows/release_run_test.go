@@ -34,3 +34,32 @@ func TestAReleaseDoesNotBeginInAFreezeThatCameAfterItsRequest(t *testing.T) {
 		})
 	}
 }
+
+// An alarm that rang before a release says nothing of it; when it has cleared it does.
+func TestAnAlarmThatRangClearedAndRingsAgainTakesAReleaseBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		rings map[int][]string // by look: the first is before the release
+		back  bool
+	}{
+		"it goes on ringing":            {map[int][]string{1: {"cpu"}, 2: {"cpu"}, 3: {"cpu"}, 4: {"cpu"}}, false},
+		"it cleared for good":           {map[int][]string{1: {"cpu"}, 2: {"cpu"}}, false},
+		"it cleared, and rings again":   {map[int][]string{1: {"cpu"}, 2: {"cpu"}, 4: {"cpu"}}, true},
+		"another one rang all along":    {map[int][]string{1: {"cpu", "errors"}, 2: {"errors"}, 3: {"cpu", "errors"}}, true},
+		"it did not ring before at all": {map[int][]string{3: {"cpu"}}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShelf(t)
+			s.ringing = func(look int) []string { return c.rings[look] }
+			s.at(start.Add(time.Hour), "approve", by("sato"))
+			err := s.release()
+			if !c.back {
+				require.NoError(t, err)
+				require.Equal(t, []string{"PutS3Static"}, s.broughtIn())
+				return
+			}
+			require.True(t, runbook.IsEnd(err, runbook.ErrRolledBack), "%v", err)
+			require.ErrorContains(t, err, "cpu began to ring")
+			require.Equal(t, []string{"PutS3Static", "RevertS3Static"}, s.broughtIn())
+		})
+	}
+}

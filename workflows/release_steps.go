@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -126,6 +127,7 @@ func (r *releasing) watch() runbook.WatchSpec {
 			})
 			if err == nil {
 				r.result.Watched = seen.Says
+				r.rang = slices.DeleteFunc(r.rang, func(alarm string) bool { return !slices.Contains(seen.Ringing, alarm) })
 			}
 			return seen.Good, seen.Says, err
 		},

@@ -71,7 +71,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		"Release.approve", "Release.reject", "Release.expire", "Release.findings", "Release.exception", "Release.digest-differs", "Release.watch-fails", "Release.rollback-by-person",
 		"SettingChange.standard-after-window", "SettingChange.started-by-incident", "Release.told-at-last", "Incident.gate-left", "Incident.gate-goes-on",
 		"SettingChange.told-done", "SettingChange.told-rejected-when-held", "SettingChange.told-rolled-back", "SettingChange.told-never-approved", "SettingChange.told-after-window",
-		"SettingChange.after-a-flood", "Release.told-when-held", "Incident.resumed",
+		"SettingChange.after-a-flood", "Release.told-when-held", "Release.frozen-meanwhile", "Release.rings-again", "Incident.resumed",
 		"DataSupport.not-accepted-first", "DataSupport.load-rejected", "DataSupport.cancel-held", "DataArrival.problem", "DataLoad.made-by-hand",
 		"DisasterReadiness.silent", "DisasterReadiness.warns", "DisasterReadiness.known", "DisasterReadiness.unseen", "DisasterReadiness.well-after-doubtful-mail",
 	} {

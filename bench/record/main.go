@@ -79,7 +79,7 @@ func record(out, version string) (err error) {
 		return err
 	}
 	tasks := &inTask{}
-	w, err := serve.New(serve.Options{Client: stack.Client, AWS: cfg, System: withLosses(snapshotsWhenAsked(tasks.described(stack.Source))), Records: stack.Records, Operated: stack.Operated})
+	w, err := serve.New(serve.Options{Client: stack.Client, AWS: cfg, System: frozenWhenAsked(withLosses(snapshotsWhenAsked(tasks.described(stack.Source)))), Records: stack.Records, Operated: stack.Operated})
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func record(out, version string) (err error) {
 	}{
 		{"Backup", backup}, {"PlannedOutage", plannedOutage}, {"DataLoad", slices.Concat(dataLoad, dataLoadTasks)}, {"DataRepair", dataRepair},
 		{"DataArrival", dataArrival}, {"DataSupport", dataSupport}, {"SettingChange", slices.Concat(settingChange, settingsAgain, settingsTold)},
-		{"Release", slices.Concat(releasesTold, releasesHeld, releases)},
+		{"Release", slices.Concat(releasesTold, releasesHeld, releasesAgain, releases)},
 		{"Incident", slices.Concat(incident, incidentsHanded, incidentsResumed, incidentTerms)},
 		{"DisasterRecovery", disasters}, {"DisasterReadiness", disasterReadiness},
 	} {

@@ -33,6 +33,7 @@ type Fault struct {
 	Kind      string `json:"kind"`
 	Times     int    `json:"times"`    // how often it strikes; 0 means once, Forever until cleared
 	Resource  string `json:"resource"` // key such as "cloudfront:distribution/E123" or its last part; "" means every resource
+	After     string `json:"after"`    // operation that writes: it strikes only once that has had an effect; "" means from now on
 }
 
 const faultKind = "sandbox:fault"
@@ -59,6 +60,9 @@ func (s *Sandbox) AddFault(f Fault) error {
 	}
 	if f.Kind == FaultStaleRead && op != nil && op.writes {
 		return fmt.Errorf("fault stale-read: %s:%s is a write; name a read such as Get… or Describe…", f.Service, op.name)
+	}
+	if f.After != "" && !isWrite(f.After) {
+		return fmt.Errorf("fault after %q: name an operation that writes, such as UpdateService", f.After)
 	}
 	if f.Kind == FaultNoCapacity && (op == nil || op.name != crowding) {
 		return fmt.Errorf("fault no-capacity: name the service ecs and the operation %s, which it is for", crowding)
@@ -88,6 +92,31 @@ func lookFault(f Fault) (*operation, error) {
 		return nil, fmt.Errorf("fault operation %q: the sandbox knows of %s: %s", f.Operation, f.Service, strings.Join(operationNames(ops), ", "))
 	}
 	return &op, nil
+}
+
+// isWrite tells whether some service has a write of that name.
+func isWrite(name string) bool {
+	for _, ops := range services {
+		if op, known := ops[name]; known && op.writes {
+			return true
+		}
+	}
+	return false
+}
+
+// arm lets the faults strike from now on that wait for an effect of a write.
+func (c *call) arm(write string) error {
+	if len(c.state.now[faultKind]) == 0 {
+		return nil
+	}
+	faults, err := list[Fault](c, faultKind)
+	for _, f := range faults {
+		if err == nil && f.After == write {
+			f.After = ""
+			err = c.put(faultKind+"/"+f.ID, f)
+		}
+	}
+	return err
 }
 
 // Faults lists the faults that can still strike, oldest first.
@@ -138,7 +167,7 @@ func (c *call) strike(service string, op operation, resource string) (string, er
 }
 
 func (f Fault) fits(service string, op operation, resource string) bool {
-	return (f.Service == "" || f.Service == service) &&
+	return f.After == "" && (f.Service == "" || f.Service == service) &&
 		(f.Operation == "" || f.Operation == op.name) &&
 		(f.Resource == "" || f.Resource == resource || strings.HasSuffix(resource, "/"+f.Resource)) &&
 		(f.Kind != FaultStaleRead || !op.writes)

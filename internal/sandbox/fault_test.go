@@ -131,6 +131,25 @@ func TestStaleReadSeesTheStateBeforeTheLastChange(t *testing.T) {
 	assert.NotEqual(t, oldTag, tag)
 }
 
+// What is read before the write that a test is about does not use the fault up.
+func TestAFaultWaitsForAWriteToTakeEffect(t *testing.T) {
+	s, cfg := seeded(t)
+	require.NoError(t, s.AddFault(sandbox.Fault{Service: "ecs", Operation: "DescribeServices", Kind: sandbox.FaultStaleRead, After: "UpdateService"}))
+	tasks := func() int32 {
+		out, err := ecs.NewFromConfig(cfg).DescribeServices(t.Context(), &ecs.DescribeServicesInput{Cluster: aws.String("gzs"), Services: []string{"gzs-web"}})
+		require.NoError(t, err)
+		return out.Services[0].DesiredCount
+	}
+	require.EqualValues(t, 3, tasks())
+	require.EqualValues(t, 3, tasks())
+	require.NoError(t, stop(t.Context(), cfg))
+	require.EqualValues(t, 3, tasks(), "what was there before the write")
+	require.EqualValues(t, 0, tasks())
+	left, err := s.Faults()
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
 func TestStaleListMissesWhatIsNew(t *testing.T) {
 	s, cfg := seeded(t)
 	c := s3.NewFromConfig(cfg)
@@ -182,6 +201,7 @@ func TestFaultsThatMakeNoSenseAreRefused(t *testing.T) {
 		"is a write":              {Kind: sandbox.FaultStaleRead, Service: "s3", Operation: "PutObject"},
 		"name its service":        {Kind: sandbox.Fault500, Operation: "PutObject"},
 		"want 1 or more":          {Kind: sandbox.Fault500, Times: -2},
+		"name an operation that":  {Kind: sandbox.Fault500, After: "DescribeServices"},
 	} {
 		require.ErrorContains(t, s.AddFault(f), want)
 	}

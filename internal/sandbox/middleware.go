@@ -163,6 +163,11 @@ func (s *Sandbox) serve(req request) (result any, err error) {
 				return strikeErr
 			}
 			result, words, err = s.run(c, req, op, in, kind)
+			if c.effect && op.writes {
+				if armErr := c.arm(op.name); armErr != nil {
+					return armErr
+				}
+			}
 		}
 		if err != nil {
 			result = nil
