@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -59,47 +57,6 @@ func (w *world) drill(after ...func()) *run {
 	}
 	r.answer(s, runbook.Approve, "ito")
 	return r
-}
-
-// spared proves by the sandbox's journal that no drill of the world has touched anything but what system.yaml gives to drills, whatever
-// became of it. A world in which a real one ran is left out.
-func (w *world) spared() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	list, err := w.records.EarlierDisasters(ctx, w.system().ID, time.Now().Add(time.Hour), 100)
-	require.NoError(w.t, err)
-	if slices.ContainsFunc(list, func(d records.Disaster) bool { return d.Mode == records.ModeReal }) {
-		return
-	}
-	d := w.system().Disaster
-	for _, e := range w.journal() {
-		var in struct {
-			DBClusterIdentifier, DBInstanceIdentifier, Cluster, Service, Name, PipelineName, HostedZoneId, Bucket, Key string
-			ChangeBatch                                                                                                struct {
-				Changes []struct{ ResourceRecordSet struct{ Name string } }
-			}
-		}
-		require.NoError(w.t, json.Unmarshal(e.Params, &in))
-		ok := false
-		switch e.Operation {
-		case "SendEmail":
-			ok = true
-		case "RestoreDBClusterFromSnapshot", "DeleteDBCluster", "CreateDBInstance", "DeleteDBInstance":
-			ok = strings.HasPrefix(in.DBClusterIdentifier+in.DBInstanceIdentifier, d.Database.DrillPrefix+"-")
-		case "UpdateService":
-			ok = in.Cluster == d.ECS.Cluster && slices.ContainsFunc(d.ECS.Services, func(v system.DisasterService) bool { return v.Service == in.Service })
-		case "StartPipelineExecution", "StopPipelineExecution":
-			ok = in.Name+in.PipelineName == d.Pipeline
-		case "ChangeResourceRecordSets":
-			ok = in.HostedZoneId == d.Redirect.Zone
-			for _, c := range in.ChangeBatch.Changes {
-				ok = ok && strings.TrimSuffix(c.ResourceRecordSet.Name, ".") == d.Redirect.Rehearsal
-			}
-		case "PutObject":
-			ok = in.Bucket == d.Reports.Bucket && strings.HasPrefix(in.Key, d.Reports.Prefix)
-		}
-		require.True(w.t, ok, "a drill touched %s: %s %s", e.Resource, e.Operation, e.Params)
-	}
 }
 
 // asBeforeTheDrill makes sure that the sandbox is as it was when the world was made, whole. What a drill leaves on purpose is its
