@@ -243,8 +243,13 @@ func disasterExecutions(ctx context.Context, client *codepipeline.Client, name, 
 	return ids, nil
 }
 
+// keptStates is what reading one needs of the database.
+type keptStates interface {
+	LoadState(ctx context.Context, operation, resource string) ([]byte, error)
+}
+
 // keptState is the state of a DR service that the run has kept; false when it has kept none.
-func keptState(ctx context.Context, store stateStore, operation, name string) (serviceState, bool, error) {
+func keptState(ctx context.Context, store keptStates, operation, name string) (serviceState, bool, error) {
 	content, err := store.LoadState(ctx, operation, name)
 	if errors.Is(err, records.ErrNotFound) {
 		return serviceState{}, false, nil

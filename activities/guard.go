@@ -27,6 +27,8 @@ type modeStore interface {
 	// DisasterModeOfRun is what the run of an operation was opened as: a drill if any run of its workflow ID was. ErrNotFound: it was not opened.
 	DisasterModeOfRun(ctx context.Context, workflowID, operation string) (string, error)
 	standingStore
+	// LoadState is what a run has kept of a resource before it changed it. ErrNotFound: it has kept nothing.
+	LoadState(ctx context.Context, operation, resource string) ([]byte, error)
 }
 
 // GuardInterceptor keeps drills away from production, and readiness checks away from everything. It reads from Temporal's own
@@ -103,6 +105,13 @@ func (g *guardWatch) drills(ctx context.Context) (bool, error) {
 		g.mode = mode
 	}
 	return g.mode != records.ModeReal, nil
+}
+
+// operation is the stable key of the run, once drills has asked for it.
+func (g *guardWatch) operation() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.run.operation
 }
 
 // judged is real where the run was started and registered as real.

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	cftypes "github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	pipelinetypes "github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
@@ -105,6 +106,20 @@ func attacks() []attack {
 			_, err := c.ecs.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: s("gzs-infra-dr"), Service: s("gzs-web-dr"), DesiredCount: aws.Int32(1), EnableExecuteCommand: aws.Bool(true)}, ecsIn(dr))
 			return err
 		}},
+		{"production's version on the DR service", "is not the one that gzs-web-dr had", func(ctx context.Context, c clients) error {
+			found, err := c.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: s("gzs-infra"), Services: []string{"gzs-web"}})
+			if err != nil {
+				return err
+			}
+			_, err = c.ecs.UpdateService(ctx, &ecs.UpdateServiceInput{
+				Cluster: s("gzs-infra-dr"), Service: s("gzs-web-dr"), DesiredCount: aws.Int32(1), TaskDefinition: found.Services[0].TaskDefinition,
+			}, ecsIn(dr))
+			return err
+		}},
+		{"another version of the DR service by its family", "is not the one that gzs-web-dr had", func(ctx context.Context, c clients) error {
+			_, err := c.ecs.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: s("gzs-infra-dr"), Service: s("gzs-web-dr"), DesiredCount: aws.Int32(1), TaskDefinition: s("gzs-web-dr")}, ecsIn(dr))
+			return err
+		}},
 		{"a task of one's own", offList, func(ctx context.Context, c clients) error {
 			_, err := c.ecs.RunTask(ctx, &ecs.RunTaskInput{Cluster: s("gzs-infra-dr"), TaskDefinition: s("gzs-tejun-load")}, ecsIn(dr))
 			return err
@@ -115,6 +130,30 @@ func attacks() []attack {
 		}},
 		{"another pipeline of the DR region", "is not disaster.pipeline", func(ctx context.Context, c clients) error {
 			_, err := c.pipelines.StartPipelineExecution(ctx, &codepipeline.StartPipelineExecutionInput{Name: s("gzs-web")}, pipelineIn(dr))
+			return err
+		}},
+		{"the DR site on production's database", "is none of the clusters that drills restore", func(ctx context.Context, c clients) error {
+			found, err := c.rds.DescribeDBClusters(ctx, &rds.DescribeDBClustersInput{DBClusterIdentifier: s("gzs-infra-db")})
+			if err != nil {
+				return err
+			}
+			return c.deploy(ctx, aws.ToString(found.DBClusters[0].Endpoint)+":5432")
+		}},
+		{"the DR site on a name of one's own", "is none of the clusters that drills restore", func(ctx context.Context, c clients) error {
+			return c.deploy(ctx, "tejun-drill-0123456789ab.cluster-evil.ap-northeast-3.rds.amazonaws.com:5432")
+		}},
+		{"the DR site on no database", "the variable database", func(ctx context.Context, c clients) error {
+			_, err := c.pipelines.StartPipelineExecution(ctx, &codepipeline.StartPipelineExecutionInput{Name: s("gzs-dr")}, pipelineIn(dr))
+			return err
+		}},
+		{"another variable beside the database", "the variable database", func(ctx context.Context, c clients) error {
+			return c.deploy(ctx, "x:5432", pipelinetypes.PipelineVariable{Name: s("cluster"), Value: s("gzs-infra")})
+		}},
+		{"an image of one's own", "and nothing else of it", func(ctx context.Context, c clients) error {
+			_, err := c.pipelines.StartPipelineExecution(ctx, &codepipeline.StartPipelineExecutionInput{
+				Name: s("gzs-dr"), Variables: []pipelinetypes.PipelineVariable{{Name: s(databaseVariable), Value: s("x:5432")}},
+				SourceRevisions: []pipelinetypes.SourceRevisionOverride{{ActionName: s("Web"), RevisionType: pipelinetypes.SourceRevisionTypeImageDigest, RevisionValue: s("sha256:" + strings.Repeat("0", 64))}},
+			}, pipelineIn(dr))
 			return err
 		}},
 		{"the DR pipeline's name at home", "in the DR region", func(ctx context.Context, c clients) error {
@@ -151,6 +190,18 @@ func attacks() []attack {
 			in := upsert("Z0EXAMPLEGZS", "drill.gzs.example.go.jp", "drill.gzs.example.go.jp")
 			in.ChangeBatch.Changes[0].Action, in.ChangeBatch.Changes[1].Action = route53types.ChangeActionDelete, route53types.ChangeActionCreate
 			in.ChangeBatch.Changes[1].ResourceRecordSet.SetIdentifier = s("tokyo")
+			_, err := c.route53.ChangeResourceRecordSets(ctx, in)
+			return err
+		}},
+		{"a record that was not there", "makes none", func(ctx context.Context, c clients) error {
+			in := upsert("Z0EXAMPLEGZS", "drill.gzs.example.go.jp")
+			in.ChangeBatch.Changes[0].ResourceRecordSet.SetIdentifier = s("third")
+			_, err := c.route53.ChangeResourceRecordSets(ctx, in)
+			return err
+		}},
+		{"a type of record that was not there", "makes none", func(ctx context.Context, c clients) error {
+			in := upsert("Z0EXAMPLEGZS", "drill.gzs.example.go.jp", "drill.gzs.example.go.jp")
+			in.ChangeBatch.Changes[1].ResourceRecordSet.Type, in.ChangeBatch.Changes[1].ResourceRecordSet.ResourceRecords[0].Value = route53types.RRTypeA, s("203.0.113.1")
 			_, err := c.route53.ChangeResourceRecordSets(ctx, in)
 			return err
 		}},

@@ -19,8 +19,7 @@ func (e *guardError) ErrorFault() smithy.ErrorFault { return smithy.FaultClient 
 // guarded is a copy of cfg whose clients refuse what the guard of their context does not let pass. Outside a guarded runbook they
 // do what they always did.
 func guarded(cfg aws.Config, describe func() (*system.System, error)) aws.Config {
-	tags := newTagReader(cfg)
-	serves := whoServes{&Route53{client: globalRoute53(cfg)}}
+	sight := newGuardSight(cfg)
 	cfg = cfg.Copy()
 	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), func(stack *middleware.Stack) error {
 		// The first step of a call: nothing of one that is refused is even written down for sending.
@@ -29,7 +28,7 @@ func guarded(cfg aws.Config, describe func() (*system.System, error)) aws.Config
 				call := guardCall{
 					service: awsmiddleware.GetServiceID(ctx), operation: awsmiddleware.GetOperationName(ctx), region: awsmiddleware.GetRegion(ctx), input: in.Parameters,
 				}
-				if err := permit(ctx, call, describe, tags, serves); err != nil {
+				if err := permit(ctx, call, describe, sight); err != nil {
 					return middleware.InitializeOutput{}, middleware.Metadata{}, err
 				}
 				return next.HandleInitialize(ctx, in)
@@ -45,7 +44,7 @@ type guardCall struct {
 }
 
 // permit returns why the call must not be made, or nil.
-func permit(ctx context.Context, call guardCall, describe func() (*system.System, error), tags tagReader, serves whoServes) error {
+func permit(ctx context.Context, call guardCall, describe func() (*system.System, error), sight guardSight) error {
 	watch, ok := ctx.Value(guardKey{}).(*guardWatch)
 	if !ok || isRead(call.operation) {
 		return nil
@@ -71,7 +70,7 @@ func permit(ctx context.Context, call guardCall, describe func() (*system.System
 		return watch.refuse(what, why)
 	}
 	if usesDR(call) {
-		why, err := serves.standing(ctx, s, watch.store)
+		why, err := sight.serves.standing(ctx, s, watch.store)
 		if err != nil {
 			return watch.doubts(err)
 		}
@@ -79,9 +78,16 @@ func permit(ctx context.Context, call guardCall, describe func() (*system.System
 			return watch.refuse(what, why)
 		}
 	}
+	why, err = sight.strange(ctx, s, scope, call, watch)
+	if err != nil {
+		return watch.doubts(err)
+	}
+	if why != "" {
+		return watch.refuse(what, why)
+	}
 	for _, r := range touched {
 		r.region, r.account = call.region, s.AWS.Account
-		found, err := tags.read(ctx, r)
+		found, err := sight.tags.read(ctx, r)
 		if err != nil {
 			return watch.doubts(err) // while the tags cannot be read nothing is let through
 		}

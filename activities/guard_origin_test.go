@@ -74,7 +74,7 @@ func TestANewRunUnderTheIDOfARealOneIsNotRealByThat(t *testing.T) {
 	b := newBench(t)
 	c := b.clients()
 	attack := attacks()[0]
-	register := real(b.operation)
+	register := onlyReal(b.operation)
 	try := func(operation string) error {
 		_, err := startedRun(b, disasterRunbook, register, func(context.Context) (runStart, error) { return runStart{operation, records.ModeReal}, nil }, func(ctx context.Context, _ struct{}) (struct{}, error) {
 			return struct{}{}, Classify(attack.do(ctx, c), "attack")
@@ -90,14 +90,18 @@ func TestANewRunUnderTheIDOfARealOneIsNotRealByThat(t *testing.T) {
 	require.NotEmpty(t, b.writes())
 }
 
-// real is a register in which one operation alone is real.
-type real string
+// onlyReal is a register in which one operation alone is real.
+type onlyReal string
 
-func (real) StandingDisaster(context.Context, string) (records.Disaster, error) {
+func (onlyReal) StandingDisaster(context.Context, string) (records.Disaster, error) {
 	return records.Disaster{}, records.ErrNotFound
 }
 
-func (r real) DisasterModeOfRun(_ context.Context, _, operation string) (string, error) {
+func (onlyReal) LoadState(context.Context, string, string) ([]byte, error) {
+	return nil, records.ErrNotFound
+}
+
+func (r onlyReal) DisasterModeOfRun(_ context.Context, _, operation string) (string, error) {
 	if operation != string(r) {
 		return "", records.ErrNotFound
 	}

@@ -76,7 +76,7 @@ func (s drillScope) judge(call guardCall) (touched []touchedResource, why string
 	case *ecs.UpdateServiceInput:
 		return []touchedResource{{kind: "service", name: aws.ToString(in.Service), in: aws.ToString(in.Cluster)}}, s.scaled(call, in)
 	case *codepipeline.StartPipelineExecutionInput:
-		return []touchedResource{{kind: "pipeline", name: aws.ToString(in.Name)}}, s.piped(call, in.Name)
+		return []touchedResource{{kind: "pipeline", name: aws.ToString(in.Name)}}, first(s.piped(call, in.Name), s.deployed(in))
 	case *codepipeline.StopPipelineExecutionInput:
 		return []touchedResource{{kind: "pipeline", name: aws.ToString(in.PipelineName)}}, s.piped(call, in.PipelineName)
 	case *route53.ChangeResourceRecordSetsInput:
@@ -127,6 +127,18 @@ func (s drillScope) piped(call guardCall, name *string) string {
 		return s.there(call)
 	case s.pipeline == "" || aws.ToString(name) != s.pipeline:
 		return fmt.Sprintf("the pipeline %q is not disaster.pipeline", aws.ToString(name))
+	}
+	return ""
+}
+
+// deployed keeps a drill from giving the pipeline anything but a database: which one that may be says guardSight.
+func (s drillScope) deployed(in *codepipeline.StartPipelineExecutionInput) string {
+	plain := codepipeline.StartPipelineExecutionInput{Name: in.Name, ClientRequestToken: in.ClientRequestToken, Variables: in.Variables}
+	switch {
+	case !reflect.DeepEqual(*in, plain):
+		return "a drill tells the pipeline which database it is to use, and nothing else of it"
+	case len(in.Variables) != 1 || aws.ToString(in.Variables[0].Name) != databaseVariable:
+		return "a drill gives the pipeline the variable " + databaseVariable + ", and no other one"
 	}
 	return ""
 }

@@ -52,8 +52,8 @@ func onTheList(b *bench) map[string]func(context.Context, clients) error {
 			_, err := c.ecs.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: s("gzs-infra-dr"), Service: s("gzs-web-dr"), DesiredCount: aws.Int32(0)}, ecsIn(dr))
 			return err
 		},
-		"deploy": func(ctx context.Context, c clients) error {
-			_, err := c.pipelines.StartPipelineExecution(ctx, &codepipeline.StartPipelineExecutionInput{Name: s("gzs-dr")}, pipelineIn(dr))
+		"stop what deploys": func(ctx context.Context, c clients) error {
+			_, err := c.pipelines.StopPipelineExecution(ctx, &codepipeline.StopPipelineExecutionInput{PipelineName: s("gzs-dr"), PipelineExecutionId: s("x")}, pipelineIn(dr))
 			return err
 		},
 		"restore": func(ctx context.Context, c clients) error {

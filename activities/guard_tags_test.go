@@ -59,14 +59,14 @@ func TestADrillReadsTheTagsOfServicesAndPipelinesFirst(t *testing.T) {
 		_, err := c.ecs.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: s("gzs-infra-dr"), Service: s("gzs-web-dr"), DesiredCount: aws.Int32(1)}, ecsIn(dr))
 		return err
 	}
-	start := func(ctx context.Context, c clients) error {
-		_, err := c.pipelines.StartPipelineExecution(ctx, &codepipeline.StartPipelineExecutionInput{Name: s("gzs-dr"), ClientRequestToken: s("x")}, pipelineIn(dr))
+	stop := func(ctx context.Context, c clients) error {
+		_, err := c.pipelines.StopPipelineExecution(ctx, &codepipeline.StopPipelineExecutionInput{PipelineName: s("gzs-dr"), PipelineExecutionId: s("x")}, pipelineIn(dr))
 		return err
 	}
 	for what, c := range map[string]struct {
 		do                 func(context.Context, clients) error
 		service, operation string
-	}{"service": {scale, "ecs", "DescribeServices"}, "pipeline": {start, "codepipeline", "ListTagsForResource"}} {
+	}{"service": {scale, "ecs", "DescribeServices"}, "pipeline": {stop, "codepipeline", "ListTagsForResource"}} {
 		t.Run(what, func(t *testing.T) {
 			b := newBench(t)
 			b.fault(c.service, c.operation, sandbox.FaultThrottle)
@@ -93,7 +93,7 @@ func TestADrillReadsTheTagsOfServicesAndPipelinesFirst(t *testing.T) {
 				return err
 			},
 			func(ctx context.Context, c clients) error {
-				_, err := c.pipelines.StartPipelineExecution(ctx, &codepipeline.StartPipelineExecutionInput{Name: s("gzs-web")})
+				_, err := c.pipelines.StopPipelineExecution(ctx, &codepipeline.StopPipelineExecutionInput{PipelineName: s("gzs-web"), PipelineExecutionId: s("x")})
 				return err
 			},
 		} {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	pipelinetypes "github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
@@ -41,6 +42,10 @@ type modes struct {
 
 func (m modes) StandingDisaster(context.Context, string) (records.Disaster, error) {
 	return records.Disaster{}, cmp.Or(m.standing, records.ErrNotFound)
+}
+
+func (modes) LoadState(context.Context, string, string) ([]byte, error) {
+	return nil, records.ErrNotFound
 }
 
 func (m modes) DisasterModeOfRun(context.Context, string, string) (string, error) {
@@ -111,11 +116,31 @@ func upsert(zone string, names ...string) *route53.ChangeResourceRecordSetsInput
 	in := &route53.ChangeResourceRecordSetsInput{HostedZoneId: &zone, ChangeBatch: &route53types.ChangeBatch{}}
 	for _, name := range names {
 		in.ChangeBatch.Changes = append(in.ChangeBatch.Changes, route53types.Change{Action: route53types.ChangeActionUpsert, ResourceRecordSet: &route53types.ResourceRecordSet{
-			Name: &name, Type: route53types.RRTypeA, SetIdentifier: aws.String("osaka"), Weight: aws.Int64(100), TTL: aws.Int64(5),
-			ResourceRecords: []route53types.ResourceRecord{{Value: aws.String("203.0.113.1")}},
+			Name: &name, Type: route53types.RRTypeCname, SetIdentifier: aws.String("osaka"), Weight: aws.Int64(100), TTL: aws.Int64(5),
+			ResourceRecords: []route53types.ResourceRecord{{Value: aws.String("other.gzs.example.go.jp")}},
 		}})
 	}
 	return in
+}
+
+// deploy starts the DR pipeline with a database.
+func (c clients) deploy(ctx context.Context, database string, more ...pipelinetypes.PipelineVariable) error {
+	_, err := c.pipelines.StartPipelineExecution(ctx, &codepipeline.StartPipelineExecutionInput{
+		Name: aws.String("gzs-dr"), Variables: append([]pipelinetypes.PipelineVariable{{Name: aws.String(databaseVariable), Value: &database}}, more...),
+	}, pipelineIn(dr))
+	return err
+}
+
+// drillDatabase restores a cluster as a drill does, and says where it answers.
+func (b *bench) drillDatabase() string {
+	b.t.Helper()
+	b.copyTaken(time.Hour)
+	data := must(b, b.set.DisasterDatabase.ReadDisasterData, DisasterDataQuery{system.DisasterReal})
+	at := drillCluster(b)
+	must(b, b.set.DisasterDatabase.RestoreDisasterCluster, DisasterRestore{at.Operation, at.Cluster, data.SnapshotID})
+	must(b, b.set.DisasterDatabase.AwaitDisasterCluster, at)
+	must(b, b.set.DisasterDatabase.AddDisasterInstance, at)
+	return must(b, b.set.DisasterDatabase.AwaitDisasterInstance, at).Endpoint
 }
 
 func rdsIn(region string) func(*rds.Options) { return func(o *rds.Options) { o.Region = region } }
@@ -156,8 +181,13 @@ func TestWhatADrillIsRefusedReachesAWSOtherwise(t *testing.T) {
 		for runbook, store := range map[string]modes{disasterRunbook: {mode: records.ModeReal}, "PlannedOutage": {mode: records.ModeDrill}} {
 			t.Run(a.name+"/"+runbook, func(t *testing.T) {
 				b.t = t
-				if err := b.call(runbook, store, a.do); err != nil {
+				b.since()
+				err := b.call(runbook, store, a.do)
+				if err != nil {
 					require.NotContains(t, err.Error(), "did not leave the worker")
+				}
+				if len(b.writes()) == 0 { // what the sandbox does not model it does not write down
+					require.ErrorContains(t, err, "the sandbox does not")
 				}
 			})
 		}
@@ -321,6 +351,9 @@ func TestWhatADrillNeedsPasses(t *testing.T) {
 	b := newBench(t)
 	s := aws.String
 	name := s("tejun-drill-" + b.operation)
+	endpoint := b.drillDatabase()
+	_, _, was := standby(b, "web")
+	must(b, b.set.DisasterPipeline.StartDisasterPipeline, DisasterPipelineRun{b.operation, endpoint}) // keeps which version the services had
 	for _, c := range []struct {
 		name string
 		do   func(context.Context, clients) error
@@ -331,6 +364,11 @@ func TestWhatADrillNeedsPasses(t *testing.T) {
 		}},
 		{"scale", func(ctx context.Context, c clients) error {
 			_, err := c.ecs.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: s("gzs-infra-dr"), Service: s("gzs-web-dr"), DesiredCount: aws.Int32(1)}, ecsIn(dr))
+			return err
+		}},
+		{"deploy", func(ctx context.Context, c clients) error { return c.deploy(ctx, endpoint) }},
+		{"the version as before", func(ctx context.Context, c clients) error {
+			_, err := c.ecs.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: s("gzs-infra-dr"), Service: s("gzs-web-dr"), DesiredCount: aws.Int32(0), TaskDefinition: &was}, ecsIn(dr))
 			return err
 		}},
 		{"redirect", func(ctx context.Context, c clients) error {
@@ -344,7 +382,7 @@ func TestWhatADrillNeedsPasses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b.since()
-			if err := b.call(disasterRunbook, modes{mode: records.ModeDrill}, c.do); err != nil {
+			if err := b.call(disasterRunbook, registered{mode: records.ModeDrill, Store: database}, c.do); err != nil {
 				require.NotContains(t, fmt.Sprint(err), "did not leave the worker")
 			}
 			require.NotEmpty(t, b.writes(), "AWS was asked")

@@ -72,7 +72,7 @@ func TestAWorkflowThatLiesAboutWhatItIsReachesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *system.System) { s.ID += "-" + uuid.NewString()[:8] })
 	queue := w.liars()
-	const guarded, drill, real = "did not leave the worker", records.ModeDrill, records.ModeReal
+	const guarded, drill, genuine = "did not leave the worker", records.ModeDrill, records.ModeReal
 	lied := func(id, mode, says string) (string, lies) {
 		t.Helper()
 		run, err := w.client.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: queue}, "DisasterRecovery", liar{mode, says, w.system().ID, w.system().Database.Cluster})
@@ -81,18 +81,18 @@ func TestAWorkflowThatLiesAboutWhatItIsReachesNothing(t *testing.T) {
 		require.NoError(t, run.Get(t.Context(), &out))
 		return run.GetRunID(), out
 	}
-	_, out := lied("liar-"+uuid.NewString(), drill, real)
+	_, out := lied("liar-"+uuid.NewString(), drill, genuine)
 	require.Contains(t, out.Registered, `was started as "drill"`)
 	require.Contains(t, out.Touched, guarded)
-	_, out = lied("liar-"+uuid.NewString(), real, "")
+	_, out = lied("liar-"+uuid.NewString(), genuine, "")
 	require.Contains(t, out.Touched, guarded, "what is not registered is a drill")
 	require.Empty(t, w.journal())
 
 	honest := "honest-" + uuid.NewString()
-	run, out := lied(honest, real, real)
+	run, out := lied(honest, genuine, genuine)
 	require.Equal(t, lies{}, out)
 	require.Len(t, w.journal(), 1, "a real one reaches production")
-	for _, mode := range []string{drill, real} {
+	for _, mode := range []string{drill, genuine} {
 		_, out = lied(honest, mode, "")
 		require.Contains(t, out.Touched, guarded, "a new run under the ID of a real one")
 	}

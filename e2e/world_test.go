@@ -36,6 +36,8 @@ type world struct {
 	data    *operated.Database // the operated system's own; the stack's unless a test has one of its own
 	queue   string
 	before  sandbox.Snapshot
+	visits  *visits   // of its site
+	copied  time.Time // the data in the DR region
 }
 
 var worlds atomic.Int64
@@ -70,11 +72,12 @@ func unsettled(t *testing.T, changes ...func(*system.System)) *world {
 	sys, err := source.System()
 	require.NoError(t, err)
 	require.NoError(t, box.Seed(t.Context(), sys))
-	page.Config.Handler = site.New(box, sys)
+	log := &visits{}
+	page.Config.Handler = log.by(site.New(box, sys))
 	page.Start()
 	t.Cleanup(page.Close)
 	return &world{
-		t: t, client: shared.Client, records: shared.Records, box: box, source: source, data: shared.Operated, queue: fmt.Sprintf("e2e-%d", n),
+		t: t, client: shared.Client, records: shared.Records, box: box, source: source, data: shared.Operated, queue: fmt.Sprintf("e2e-%d", n), visits: log,
 	}
 }
 

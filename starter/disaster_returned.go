@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 
 	"tejun/internal/records"
+	"tejun/internal/system"
 )
 
 func (a *app) disasterReturnedCommand() *cobra.Command {
@@ -22,7 +25,8 @@ func (a *app) disasterReturnedCommand() *cobra.Command {
 		Long: `A real recovery that ended while the DR region served (stays), or that left something behind (failed), keeps every drill from beginning:
 a drill works on the same services. When people have gone back by hand, as docs/disaster.md says, and have looked, this writes it into the
 registry: the run's outcome becomes returned, its report stays as it is. It is refused while the run is still open, and it leaves evidence in
-the run's chain. It believes the person: a drill looks by itself whether the public is served by the primary region.`,
+the run's chain. Only whoever may decide about the return may say it: a person with the role of the gate return of system.yaml who neither
+asked for the run nor operated it. It believes that person: a drill looks by itself whether the public is served by the primary region.`,
 		Example: `  starter disaster returned disaster-recovery-20270118-1000-x7k2 --as suzuki --reason "1月20日に東京へ切り戻し、大阪のタスク数 0 を確認した"`,
 		Args:    exactArgs(1, "a run's ID: `starter disaster list` shows them"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -40,6 +44,14 @@ func (a *app) disasterReturned(ctx context.Context, id, reason string) error {
 	case strings.TrimSpace(reason) == "":
 		return usage("how was it brought back and checked? give --reason \"…\"; it goes into the record")
 	}
+	sys, err := a.loadSystem()
+	if err != nil {
+		return err
+	}
+	by, err := whoReturns(sys, a.as)
+	if err != nil {
+		return err
+	}
 	store, err := a.records(ctx)
 	if err != nil {
 		return err
@@ -53,6 +65,13 @@ func (a *app) disasterReturned(ctx context.Context, id, reason string) error {
 		return err
 	}
 	if err := mayBeReturned(row); err != nil {
+		return err
+	}
+	rows, err := store.ListEvidence(ctx, row.WorkflowID)
+	if err != nil {
+		return err
+	}
+	if err := noPartOf(sys, by, row.WorkflowID, rows); err != nil {
 		return err
 	}
 	c, err := a.temporal(ctx)
@@ -73,7 +92,7 @@ func (a *app) disasterReturned(ctx context.Context, id, reason string) error {
 		Identity string `json:"identity"`
 		Reason   string `json:"reason"`
 		Was      string `json:"was"`
-	}{a.as, "claimed", reason, row.Outcome})
+	}{by.ID, "claimed", reason, row.Outcome})
 	if err != nil {
 		return err
 	}
@@ -92,6 +111,48 @@ func (a *app) disasterReturned(ctx context.Context, id, reason string) error {
 		return a.printJSON(row)
 	}
 	a.printf("%s: everything is back in the primary region. Drills may begin again.\n", row.WorkflowID)
+	return nil
+}
+
+// whoReturns is the person, if system.yaml lets them decide about the return.
+func whoReturns(sys *system.System, as string) (system.Person, error) {
+	gate, ok := sys.Gate("DisasterRecovery", "return")
+	if !ok {
+		return system.Person{}, refused("system.yaml has no gate return of DisasterRecovery, so nobody may say that everything is back: add it under gates")
+	}
+	may := sys.Eligible(gate.Role, gate.Organisation)
+	var names []string
+	for _, p := range may {
+		names = append(names, p.ID)
+	}
+	who, known := sys.Person(as)
+	switch {
+	case !known:
+		return who, refused("%q is nobody of system.yaml: only those who may pass the gate return say that everything is back: %s", as, strings.Join(names, ", "))
+	case !slices.Contains(names, who.ID):
+		return who, refused("%s has not the role %s of the gate return, which decides whether everything is back: ask %s", who.ID, gate.Role, strings.Join(names, ", "))
+	}
+	return who, nil
+}
+
+// noPartOf refuses whoever asked for the run or operated it, as its evidence has them: the gate would not take their word either.
+func noPartOf(sys *system.System, by system.Person, run string, rows []records.Row) error {
+	for _, row := range rows {
+		if row.Kind != "opened" {
+			continue
+		}
+		var opened struct {
+			Input struct{ Requester, Operator string }
+		}
+		if err := json.Unmarshal(row.Body, &opened); err != nil {
+			return fmt.Errorf("row %d of the evidence of %s cannot be read: %w", row.Seq, run, err)
+		}
+		for what, name := range map[string]string{"asked for": opened.Input.Requester, "operated": opened.Input.Operator} {
+			if p, known := sys.Person(name); known && p.ID == by.ID {
+				return refused("%s %s %s, and so says of it neither that users go back nor that everything is back: somebody else must", by.ID, what, run)
+			}
+		}
+	}
 	return nil
 }
 

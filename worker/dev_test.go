@@ -52,6 +52,11 @@ type running struct {
 
 func startDev(t *testing.T, state, cache string) running {
 	t.Helper()
+	return startDevOn(t, exampleSystem, state, cache)
+}
+
+func startDevOn(t *testing.T, system, state, cache string) running {
+	t.Helper()
 	logger := slog.Default()
 	t.Cleanup(func() { slog.SetDefault(logger) })
 	r := running{screen: &screen{}}
@@ -60,7 +65,7 @@ func startDev(t *testing.T, state, cache string) running {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- runDev(ctx, s, devOptions{State: state, ReadyFile: ready, System: exampleSystem, TimeScale: 0})
+		ended <- runDev(ctx, s, devOptions{State: state, ReadyFile: ready, System: system, TimeScale: 0})
 	}()
 	r.stop = sync.OnceValue(func() error {
 		cancel(errInterrupted)
