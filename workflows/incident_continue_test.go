@@ -128,6 +128,8 @@ func TestRecoveryThatWasStableIsNotWatchedAgainInANewHistory(t *testing.T) {
 	next, in, handed := o.goesOn(o.handle(reported()))
 	next.approveAsSeen(minute(130), "sato")
 	require.NoError(t, next.handleOn(in, handed))
+	require.Contains(t, o.kinds(), "gate-left")
+	require.Empty(t, next.escalatedAt("終結の承認期限"), "what was left has not expired")
 	require.Zero(t, next.looks)
 	require.Equal(t, "接続プールの枯渇", next.problems[0].RootCause)
 }
@@ -220,20 +222,6 @@ func TestAClosureThatExpiresInALongHistoryIsToldBeforeItGoesOn(t *testing.T) {
 	next.approveAsSeen(minute(130+5*days), "sato")
 	require.NoError(t, next.handleOn(in, handed))
 	require.Equal(t, []int{100 + 5*days}, next.escalatedAt("終結の承認期限"), "once")
-}
-
-// A closure that is left because the history is long has not expired, and nobody is told that it has.
-func TestAClosureThatIsLeftForANewHistoryHasNotExpired(t *testing.T) {
-	o := withOutbreak(newWorld(t))
-	o.say(minute(5), "tanaka", "acknowledge", nil)
-	o.say(minute(60), "tanaka", "done", nil)
-	o.say(minute(100), "tanaka", "done", cause())
-	o.longAt(minute(120))
-	next, in, handed := o.goesOn(o.handle(reported()))
-	require.Contains(t, o.kinds(), "gate-left")
-	next.approveAsSeen(minute(130), "sato")
-	require.NoError(t, next.handleOn(in, handed))
-	require.Empty(t, next.escalatedAt("終結の承認期限"))
 }
 
 // Two answers that wait for each other are both judged before the history ends.

@@ -57,10 +57,13 @@ func TestAnIncidentOfWhichNobodyMayAnswerGoesOnTellingOfItsClocks(t *testing.T) 
 	o.env.RegisterDelayedCallback(func() {
 		require.Contains(t, o.status().Says, "nobody gives answers")
 		require.Empty(t, o.status().WaitingFor.Answers)
+		require.NotContains(t, o.status().Markdown(), "Waiting for", "there is nothing to send")
 	}, 30*time.Minute)
+	o.say(minute(40), "tanaka", "acknowledge", nil)
 	o.at(minute(60), "cancel", by("kato"))
 	err := o.handle(reported())
 	require.True(t, runbook.IsEnd(err, runbook.ErrCancelled), "%v", err)
+	require.Equal(t, []string{"nobody may answer at this moment: the run says why, and asks again"}, o.refusals())
 	require.Equal(t, []int{15, 25, 35, 55}, o.escalatedAt("対応開始の期限"))
 	require.Equal(t, minute(30).UTC(), o.last().ReportedAt.Truncate(time.Minute).UTC(), "the first report goes out in time")
 }

@@ -97,6 +97,8 @@ func judge(q *question, d Decision, p activities.Person, run, environment string
 	}
 	t, asked := q.terms[d.Action]
 	switch {
+	case len(q.terms) == 0:
+		return "nobody may answer at this moment: the run says why, and asks again"
 	case !asked:
 		return fmt.Sprintf("the run is waiting for %s, not for %q", strings.Join(q.taken(), " or "), d.Action)
 	case q.closed:
