@@ -52,5 +52,5 @@ func TestTheReportTellsTheBudgetsAsTheConsoleDoes(t *testing.T) {
 		require.Equal(t, line.RiskAt, steps[line.Name].AtRisk, line.Name)
 	}
 	require.Equal(t, []string{"fence", "return"}, missed)
-	require.Len(t, shared, 3, "fence, outside and return: %v", shared)
+	require.Len(t, shared, 4, "fence, outside, stay and return: %v", shared)
 }
