@@ -71,6 +71,9 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		"Release.approve", "Release.reject", "Release.expire", "Release.findings", "Release.exception", "Release.digest-differs", "Release.watch-fails", "Release.rollback-by-person",
 		"SettingChange.standard-after-window", "SettingChange.started-by-incident", "Release.told-at-last", "Incident.gate-left", "Incident.gate-goes-on",
 		"DataSupport.not-accepted-first", "DataSupport.load-rejected", "DataSupport.cancel-held", "DataArrival.problem", "DataLoad.made-by-hand",
+		"DisasterRecovery.real-looked-at-snapshot", "DisasterRecovery.real-looked-at-global", "DisasterRecovery.real-looked-at-failover", "DisasterRecovery.real-fenced-return-snapshot",
+		"DisasterRecovery.real-fenced-return-global", "DisasterRecovery.real-return-asked-again", "DisasterRecovery.real-return-given-up", "DisasterRecovery.real-cancelled-at-data-back",
+		"DisasterRecovery.real-redirect-refused", "DisasterRecovery.real-held-at-plan-again", "DisasterRecovery.real-failed-over", "DisasterRecovery.drill-ends-early",
 		"DisasterReadiness.silent", "DisasterReadiness.warns", "DisasterReadiness.known", "DisasterReadiness.unseen", "DisasterReadiness.well-after-doubtful-mail",
 	} {
 		require.True(t, paths[path], "no history of the path %q", path)
