@@ -332,6 +332,12 @@ func TestARedirectThatFailedIsGivenUpOnlyWhenNobodyWasSentAway(t *testing.T) {
 		require.Equal(t, ordinary(), r.at, "the primary region serves its users, so it must write again")
 		require.Equal(t, records.DisasterUndone, r.row().Outcome)
 	})
+	t.Run("refused after it had begun", func(t *testing.T) { // the primary region, which is stopped, is asked to answer only when it runs
+		r, err := recovery(t, func(r *regions) { r.resubmits = true })
+		require.True(t, runbook.IsEnd(err, runbook.ErrRolledBack), "%v", err)
+		require.Equal(t, ordinary(), r.at)
+		require.Zero(t, count(r.calls, "mail:undo-failed"))
+	})
 	t.Run("cancelled while it was refused", func(t *testing.T) {
 		r, err := recovery(t, func(r *regions) {
 			r.fail["ApplyRoute53Redirect"] = func(n int) error {

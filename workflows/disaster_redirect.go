@@ -192,7 +192,7 @@ func (d *disaster) redirectBack(ctx workflow.Context) error {
 		_, err := runbook.Call(ctx, runbook.Settle, route53.AwaitRoute53Change, activities.DNSChange{ChangeID: back.ChangeID})
 		return err
 	})
-	if err != nil {
+	if err != nil || d.remembers && d.real() && !d.returning { // given up before anybody was sent away: the primary region does not run yet
 		return err
 	}
 	err = d.stage(ctx, "ttl-back", drillreport.PartReturn, func(ctx workflow.Context) error { return d.waitForTTL(ctx, back.TTL) })

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/workflow"
 
 	"tejun/internal/records"
 	"tejun/workflows/runbook"
@@ -98,6 +99,31 @@ func TestARunThatStaysHoldsWhatItWorksOnAndWarnsBeforeItEnds(t *testing.T) {
 	require.Len(t, warned, 1)
 	require.Contains(t, warned[0], "2月17日", "30 days after the users were sent away")
 	require.Greater(t, count(r.calls, "mail:approval-request"), 20, "it is asked for again and again")
+}
+
+// A run that was waiting for the decision when the runbook changed fences its way back all the same. Given up, it ends as it would have:
+// the DR region serves again.
+func TestARunOfBeforeThatWaitsForTheDecisionIsFencedToo(t *testing.T) {
+	before := func(t *testing.T) *regions {
+		r := newRegions(t)
+		r.env.OnGetVersion("return-asked-again", workflow.DefaultVersion, workflow.Version(1)).Return(workflow.DefaultVersion)
+		return r
+	}
+	t.Run("it goes back", func(t *testing.T) {
+		r := before(t)
+		r.when("StartECSService", func() { require.True(t, r.halted()) })
+		r.answers(goingBack())
+		require.NoError(t, r.recover(realInput("graceful")))
+		require.Equal(t, 2, count(r.calls, "HaltDisasterService"))
+	})
+	t.Run("it is given up", func(t *testing.T) {
+		r := before(t)
+		r.answers(through("work data-back", "rollback", "sato"))
+		err := r.recover(realInput("graceful"))
+		require.True(t, runbook.IsEnd(err, runbook.ErrRolledBack), "%v", err)
+		require.Equal(t, map[string]int{"web": 2, "api": 2}, r.at.Tasks)
+		require.Equal(t, records.DisasterStays, r.row().Outcome)
+	})
 }
 
 // The decision is one on a plan: who moves the names meanwhile, or was made no officer any more, makes it void.

@@ -21,21 +21,22 @@ import (
 // regions is both regions of a world, as far as a recovery sees them.
 type regions struct {
 	*world
-	at      regionState
-	sick    bool   // the DR site does not answer well
-	lost    bool   // the primary region does not answer
-	slow    bool   // its services end only while they are waited for
-	broken  bool   // its services start and do not serve
-	drSlow  bool   // those of the DR region do not end
-	via     string //
-	life    string // ID of the run after a Reset, "" if there was none
-	after   string // once this call was made, then happens
-	then    func()
-	images  []activities.DisasterImage // that the DR pipeline deploys
-	beside  int                        // how many calls of that name are made beside it, and are waited for
-	asked   system.DisasterRequest
-	reports []activities.DisasterReport
-	rows    []records.Disaster // of the register: opened, finished
+	at        regionState
+	sick      bool   // the DR site does not answer well
+	lost      bool   // the primary region does not answer
+	slow      bool   // its services end only while they are waited for
+	broken    bool   // its services start and do not serve
+	drSlow    bool   // those of the DR region do not end
+	via       string //
+	resubmits bool   // records that are as before are submitted once more, as by the real activity after a redirect that has begun
+	life      string // ID of the run after a Reset, "" if there was none
+	after     string // once this call was made, then happens
+	then      func()
+	images    []activities.DisasterImage // that the DR pipeline deploys
+	beside    int                        // how many calls of that name are made beside it, and are waited for
+	asked     system.DisasterRequest
+	reports   []activities.DisasterReport
+	rows      []records.Disaster // of the register: opened, finished
 }
 
 // regionState is what a drill must leave as it was.
@@ -241,7 +242,7 @@ func (r *regions) names() {
 		return activities.Redirected{ChangeID: "c1", SubmittedAt: r.env.Now().UTC(), TTL: time.Minute}, nil
 	})
 	act(r, "RevertRoute53Redirect", func(activities.RedirectChange) (activities.Redirected, error) {
-		if r.at.Record == home {
+		if r.at.Record == home && !r.resubmits {
 			return activities.Redirected{}, nil
 		}
 		r.at.Record = home
@@ -251,7 +252,7 @@ func (r *regions) names() {
 		return activities.DNSInsync{InsyncAt: r.env.Now().UTC()}, nil
 	})
 	act(r, "CheckDisasterOutside", func(in activities.DisasterOutsideCheck) (activities.DisasterOutsideSeen, error) {
-		if r.at.Record != in.Want || in.Want == dr && (r.sick || r.at.Tasks["web"] == 0) {
+		if r.at.Record != in.Want || in.Want == dr && (r.sick || r.at.Tasks["web"] == 0) || in.Want == home && r.at.Primary["gzs-web"] == 0 {
 			return activities.DisasterOutsideSeen{}, notYet("%s is answered by %s, want %s", in.Name, r.at.Record, in.Want)
 		}
 		return activities.DisasterOutsideSeen{AnsweredBy: in.Want, At: r.env.Now().UTC()}, nil

@@ -73,6 +73,9 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		"SettingChange.told-done", "SettingChange.told-rejected-when-held", "SettingChange.told-rolled-back", "SettingChange.told-never-approved", "SettingChange.told-after-window",
 		"SettingChange.after-a-flood", "Release.told-when-held", "Release.frozen-meanwhile", "Release.rings-again", "Incident.resumed",
 		"DataSupport.not-accepted-first", "DataSupport.load-rejected", "DataSupport.cancel-held", "DataArrival.problem", "DataLoad.made-by-hand",
+		"DisasterRecovery.real-looked-at-snapshot", "DisasterRecovery.real-looked-at-global", "DisasterRecovery.real-looked-at-failover", "DisasterRecovery.real-fenced-return-snapshot",
+		"DisasterRecovery.real-fenced-return-global", "DisasterRecovery.real-return-asked-again", "DisasterRecovery.real-return-given-up", "DisasterRecovery.real-cancelled-at-data-back",
+		"DisasterRecovery.real-redirect-refused", "DisasterRecovery.real-held-at-plan-again", "DisasterRecovery.real-failed-over", "DisasterRecovery.drill-ends-early",
 		"DisasterReadiness.silent", "DisasterReadiness.warns", "DisasterReadiness.known", "DisasterReadiness.unseen", "DisasterReadiness.well-after-doubtful-mail",
 	} {
 		require.True(t, paths[path], "no history of the path %q", path)

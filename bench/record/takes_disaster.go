@@ -133,19 +133,20 @@ var disasters = []take{
 			_, err := s.until(ctx, func(st runbook.Status) bool { return st.WaitingFor != nil && st.WaitingFor.Gate == "return" })
 			return errors.Join(err, regains(ctx, s))
 		}, answers(returnsNow, dataBack)))},
-	{"real-stays", withSnapshots(disaster("real", "graceful", runbook.Failed, answers(declared, returnRejected, act{"stay", runbook.Cancel, "tanaka"})))},
 	{"real-fenced-return-snapshot", withSnapshots(disaster("real", "graceful", runbook.Done, answers(declared, returnsNow, dataBack)))},
 	{"real-fenced-return-global", disaster("real", "graceful", runbook.Done, answers(declared, returnsNow))},
 	{"real-return-asked-again", withSnapshots(disaster("real", "graceful", runbook.Done, answers(declared, returnRejected, returnWanted, returnsNow, dataBack)))},
 	{"real-return-given-up", withSnapshots(disaster("real", "graceful", runbook.Done, answers(declared, returnsNow, act{"data-back", runbook.Rollback, "sato"}, returnWanted, returnsNow, dataBack)))},
-	{"real-cancelled-at-data-back", withSnapshots(disaster("real", "graceful", runbook.Failed, answers(declared, returnsNow, act{"data-back", runbook.Cancel, "tanaka"})))},
 	{"real-redirect-refused", disaster("real", "graceful", runbook.Failed, forbids("route 53", "ChangeResourceRecordSets"),
 		answers(declared, act{"redirect", runbook.Rollback, "kato"}))},
+	{"real-held-at-plan-again", withSnapshots(disaster("real", "graceful", runbook.Failed, heldAtPlanAgain, answers(act{"plan-again", runbook.Rollback, "kato"})))},
+	{"drill-ends-early", disaster("drill", "graceful", runbook.Failed, answers(act{"declare", runbook.Reject, "ito"}))},
+	// Each of these leaves the DR region serving, so that nothing comes after it: they are recorded one at a time, each by a start of its own.
+	{"real-stays", withSnapshots(disaster("real", "graceful", runbook.Failed, answers(declared, returnRejected, act{"stay", runbook.Cancel, "tanaka"})))},
+	{"real-cancelled-at-data-back", withSnapshots(disaster("real", "graceful", runbook.Failed, answers(declared, returnsNow, act{"data-back", runbook.Cancel, "tanaka"})))},
 	{"real-failed-over", disaster("real", "ungraceful", runbook.Failed, loses, answers(declared, goesOn, goesOn),
 		func(ctx context.Context, s *stage) error {
 			_, err := s.until(ctx, func(st runbook.Status) bool { return st.WaitingFor != nil && st.WaitingFor.Gate == "return" })
 			return errors.Join(err, regains(ctx, s))
 		}, answers(returnRejected, act{"stay", runbook.Cancel, "tanaka"}))},
-	{"real-held-at-plan-again", withSnapshots(disaster("real", "graceful", runbook.Failed, heldAtPlanAgain, answers(act{"plan-again", runbook.Rollback, "kato"})))},
-	{"drill-ends-early", disaster("drill", "graceful", runbook.Failed, answers(act{"declare", runbook.Reject, "ito"}))},
 }
