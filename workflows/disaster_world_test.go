@@ -187,6 +187,9 @@ func (r *regions) database() {
 		r.at.Writer = in.To
 		return struct{}{}, nil
 	})
+	stub(r.world, "ReadGlobalCluster", func(in activities.GlobalRef) (activities.GlobalStands, error) {
+		return activities.GlobalStands{Unmoved: r.at.Writer == in.To, Words: "its writer is in " + r.at.Writer}, nil
+	})
 	act(r, "AwaitGlobalCluster", func(in activities.GlobalRef) (activities.GlobalCluster, error) {
 		return activities.GlobalCluster{Writer: in.To, Endpoint: "global.example:5432"}, nil
 	})
