@@ -71,6 +71,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		"Release.approve", "Release.reject", "Release.expire", "Release.findings", "Release.exception", "Release.digest-differs", "Release.watch-fails", "Release.rollback-by-person",
 		"SettingChange.standard-after-window", "SettingChange.started-by-incident", "Release.told-at-last", "Incident.gate-left", "Incident.gate-goes-on",
 		"DataSupport.not-accepted-first", "DataSupport.load-rejected", "DataSupport.cancel-held", "DataArrival.problem", "DataLoad.made-by-hand",
+		"DisasterRecovery.drill-looks-back", "DisasterRecovery.real-doubt-then-fenced", "DisasterRecovery.real-fence-asks-again", "DisasterRecovery.real-failover-refused",
 		"DisasterReadiness.silent", "DisasterReadiness.warns", "DisasterReadiness.known", "DisasterReadiness.unseen", "DisasterReadiness.well-after-doubtful-mail",
 	} {
 		require.True(t, paths[path], "no history of the path %q", path)

@@ -94,7 +94,7 @@ func record(out, version string) (err error) {
 		{"Backup", backup}, {"PlannedOutage", plannedOutage}, {"DataLoad", slices.Concat(dataLoad, dataLoadTasks)}, {"DataRepair", dataRepair},
 		{"DataArrival", dataArrival}, {"DataSupport", dataSupport}, {"SettingChange", slices.Concat(settingChange, settingsAgain)},
 		{"Release", slices.Concat(releasesTold, releases)}, {"Incident", slices.Concat(incident, incidentsHanded)},
-		{"DisasterRecovery", disasters}, {"DisasterReadiness", disasterReadiness},
+		{"DisasterRecovery", slices.Concat(disastersAgain(), disasters)}, {"DisasterReadiness", disasterReadiness},
 	} {
 		for _, t := range show.takes {
 			path := filepath.Join(out, show.runbook+"."+t.name+"."+version+".json")
