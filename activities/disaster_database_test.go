@@ -163,6 +163,23 @@ func TestGlobalClusterIsSwitchedOverAndBack(t *testing.T) {
 	}
 }
 
+// Whether anything has moved is asked after a refusal: a writer that moves, or has moved, is not one that stays.
+func TestAGlobalClusterThatMovesIsNotCalledUnmoved(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, withGlobalCluster)
+	home, dr := GlobalRef{b.system.AWS.Region}, GlobalRef{b.system.AWS.DRRegion}
+	require.NoError(t, b.box.LoseRegion(home.To))
+	began := time.Now()
+	assert.True(t, must(b, b.set.DisasterDatabase.ReadGlobalCluster, home).Unmoved)
+	assert.Greater(t, time.Since(began), 5*time.Second, "reads lag behind writes: it looks for a while")
+	assert.False(t, must(b, b.set.DisasterDatabase.ReadGlobalCluster, dr).Unmoved)
+	must(b, b.set.DisasterDatabase.FailoverGlobalCluster, GlobalFailover{GlobalMove{b.operation, dr.To}, true})
+	assert.False(t, must(b, b.set.DisasterDatabase.ReadGlobalCluster, home).Unmoved)
+	require.NoError(t, b.box.SetTimeScale(0.001))
+	must(b, b.set.DisasterDatabase.AwaitGlobalCluster, dr)
+	assert.False(t, must(b, b.set.DisasterDatabase.ReadGlobalCluster, home).Unmoved)
+}
+
 func TestLostWriterIsReplacedOnlyWhenLossIsAllowed(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, withGlobalCluster)

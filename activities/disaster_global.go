@@ -196,6 +196,38 @@ func (a *DisasterDatabase) AwaitGlobalCluster(ctx context.Context, in GlobalRef)
 	return done, err
 }
 
+// GlobalStands says how a global cluster stands that was not to move, or has been refused to.
+type GlobalStands struct {
+	Unmoved bool   `json:"unmoved"` // for some seconds nothing moved, and the writer was the asked one
+	Words   string `json:"words"`
+}
+
+// standReads are as many readings in a row as take about eight seconds.
+const standReads = 8
+
+// ReadGlobalCluster looks, for some seconds, whether a member is the writer and nothing moves.
+func (a *DisasterDatabase) ReadGlobalCluster(ctx context.Context, in GlobalRef) (GlobalStands, error) {
+	s, cfg, err := a.there()
+	if err != nil {
+		return GlobalStands{}, err
+	}
+	out, calm := GlobalStands{}, 0
+	err = poll(ctx, func(ctx context.Context) (bool, string, error) {
+		g, target, err := a.target(ctx, s, cfg, in.To)
+		if err != nil {
+			return false, "", err
+		}
+		out.Words = fmt.Sprintf("the global cluster is %s, its writer is %s", g.status, g.writer)
+		if g.status != available || g.writer != target.arn {
+			return true, out.Words, nil
+		}
+		calm++
+		out.Unmoved = calm == standReads
+		return out.Unmoved, out.Words, nil
+	})
+	return out, err
+}
+
 func nameInARN(arn string) string { return arn[strings.LastIndex(arn, ":")+1:] }
 
 // lagQuery asks for the newest replication lag of a secondary, in milliseconds.

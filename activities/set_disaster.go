@@ -54,6 +54,7 @@ func (s Set) registerDisaster(r worker.ActivityRegistry) {
 		s.DisasterDatabase.SwitchoverGlobalCluster,
 		s.DisasterDatabase.FailoverGlobalCluster,
 		s.DisasterDatabase.AwaitGlobalCluster,
+		s.DisasterDatabase.ReadGlobalCluster,
 		s.DisasterPipeline.StartDisasterPipeline,
 		s.DisasterPipeline.AwaitDisasterPipeline,
 		s.DisasterPipeline.StopDisasterPipeline,

@@ -207,18 +207,37 @@ func (d *disaster) redirectBack(ctx workflow.Context) error {
 }
 
 // outsideBack is the check of a drill that has redirected its name back. It is a step by itself, which does not wait for long: when a
-// disaster strikes during the drill the primary region never answers, and the real recovery begins only when the drill has ended.
+// disaster strikes during the drill the primary region never answers, and the real recovery begins only when the drill has ended. When nobody
+// answers either, it is looked once more, and the drill goes back without: its records are as they were.
 func (d *disaster) outsideBack() runbook.StepSpec {
+	const name = "outside-back"
+	looked := 0
 	return runbook.StepSpec{
-		Name: "outside-back", Title: "外部からの確認（切り戻し後） · Check from outside that the primary region answers again",
+		Name: name, Title: "外部からの確認（切り戻し後） · Check from outside that the primary region answers again",
 		SkipIf: "the primary region is known not to answer, as when a disaster has struck during the drill; what the drill has changed goes back all the same",
 		Do: func(ctx workflow.Context) error {
 			if !d.redirectedBack {
 				return nil
 			}
-			return d.lookBack(ctx, runbook.Linger)
+			looked++
+			err := d.lookBack(ctx, runbook.Linger)
+			if err == nil || runbook.WasCancelled(ctx, err) || looked <= 1+d.retries(name) {
+				return err
+			}
+			d.noted("切り戻し後に本番系が応答することを外部から確認できませんでした（%s）", runbook.Words(err))
+			return nil
 		},
 	}
+}
+
+// retries counts how often people have answered retry at a step.
+func (d *disaster) retries(step string) (n int) {
+	for _, a := range d.Status().Approvals {
+		if a.Accepted && a.Action == runbook.Retry && a.Gate == step {
+			n++
+		}
+	}
+	return n
 }
 
 // lookBack looks, as a user does, until the primary region answers.

@@ -94,14 +94,8 @@ func (d *disaster) database() runbook.StepSpec {
 		step.Undo = d.switchBack
 		step.UndoTitle = "書込み先を元のリージョンへ戻す · Make the primary region the writer again"
 	case d.on.Via == system.ViaGlobalCluster:
-		step.Do = func(ctx workflow.Context) error {
-			d.failedOver = workflow.GetVersion(ctx, "failover-stays", workflow.DefaultVersion, 1) != workflow.DefaultVersion
-			if _, err := runbook.Call(ctx, runbook.Change, disasterDatabase.FailoverGlobalCluster, activities.GlobalFailover{GlobalMove: move, AllowDataLoss: true}); err != nil {
-				return err
-			}
-			return d.promoted(ctx, d.on.DRRegion)
-		}
-		step.Lasts = "the writer of the global cluster is in " + d.on.DRRegion + ", perhaps"
+		step.Do = d.failOver
+		step.Lasts = d.maybeMoved()
 	default:
 		step.Do = d.restore
 		step.Lasts = fmt.Sprintf("the restored cluster %s in %s, if it was made", d.on.Cluster, d.on.DRRegion)

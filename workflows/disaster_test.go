@@ -246,3 +246,16 @@ func TestADrillGoesBackAlthoughThePrimaryRegionHasDied(t *testing.T) {
 	}
 	require.Nil(t, r.result().ReturnedAt, "nobody has seen the primary region answer")
 }
+
+// Where nobody answers either, a drill does not leave the DR region as it is because of a check; the report says that it was not made.
+func TestADrillThatNobodyLooksAfterGoesBackWithoutTheCheck(t *testing.T) {
+	r := newRegions(t)
+	r.after, r.then = "RevertRoute53Redirect", func() {
+		r.fail["CheckDisasterOutside"] = func(int) error { return notYet("%s does not answer", home) }
+	}
+	r.answers(through())
+	require.NoError(t, r.recover(drillInput("graceful")))
+	require.Equal(t, ordinary(), r.at)
+	require.Contains(t, r.reports[0].Report.Note, "本番系が応答することを外部から確認できませんでした")
+	require.Contains(t, r.calls, "mail:undo-failed")
+}

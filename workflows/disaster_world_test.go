@@ -168,7 +168,10 @@ func (r *regions) database() {
 	})
 	stub(r.world, "PlanDisasterDatabase", func(in activities.DisasterDatabasePlan) (plan.Change, error) {
 		if in.Via == system.ViaGlobalCluster {
-			return planned("rds:global-cluster", r.at.Writer, dr)
+			if r.at.Writer == dr {
+				return planned("rds:global-cluster", dr, dr)
+			}
+			return planned("rds:global-cluster", r.at.Writer, dr+" "+in.Manner)
 		}
 		return planned("rds:cluster/"+in.Cluster, nil, in.SnapshotID+in.Manner)
 	})
@@ -193,6 +196,9 @@ func (r *regions) database() {
 		require.True(r.t, in.AllowDataLoss)
 		r.at.Writer = in.To
 		return struct{}{}, nil
+	})
+	stub(r.world, "ReadGlobalCluster", func(in activities.GlobalRef) (activities.GlobalStands, error) {
+		return activities.GlobalStands{Unmoved: r.at.Writer == in.To, Words: "its writer is in " + r.at.Writer}, nil
 	})
 	act(r, "AwaitGlobalCluster", func(in activities.GlobalRef) (activities.GlobalCluster, error) {
 		return activities.GlobalCluster{Writer: in.To, Endpoint: "global.example:5432"}, nil

@@ -76,6 +76,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		"DisasterRecovery.real-looked-at-snapshot", "DisasterRecovery.real-looked-at-global", "DisasterRecovery.real-looked-at-failover", "DisasterRecovery.real-fenced-return-snapshot",
 		"DisasterRecovery.real-fenced-return-global", "DisasterRecovery.real-return-asked-again", "DisasterRecovery.real-return-given-up", "DisasterRecovery.real-cancelled-at-data-back",
 		"DisasterRecovery.real-redirect-refused", "DisasterRecovery.real-held-at-plan-again", "DisasterRecovery.real-failed-over", "DisasterRecovery.drill-ends-early",
+		"DisasterRecovery.drill-looks-back", "DisasterRecovery.real-doubt-then-fenced", "DisasterRecovery.real-fence-asks-again", "DisasterRecovery.real-failover-refused",
 		"DisasterReadiness.silent", "DisasterReadiness.warns", "DisasterReadiness.known", "DisasterReadiness.unseen", "DisasterReadiness.well-after-doubtful-mail",
 	} {
 		require.True(t, paths[path], "no history of the path %q", path)

@@ -95,7 +95,7 @@ func record(out, version string) (err error) {
 		{"DataArrival", dataArrival}, {"DataSupport", dataSupport}, {"SettingChange", slices.Concat(settingChange, settingsAgain, settingsTold)},
 		{"Release", slices.Concat(releasesTold, releasesHeld, releasesAgain, releases)},
 		{"Incident", slices.Concat(incident, incidentsHanded, incidentsResumed, incidentTerms)},
-		{"DisasterRecovery", disasters}, {"DisasterReadiness", disasterReadiness},
+		{"DisasterRecovery", slices.Concat(disastersAgain(), disasters)}, {"DisasterReadiness", disasterReadiness},
 	} {
 		for _, t := range show.takes {
 			path := filepath.Join(out, show.runbook+"."+t.name+"."+version+".json")

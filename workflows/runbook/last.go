@@ -14,8 +14,9 @@ func (r *Run) Last(ctx workflow.Context, s StepSpec) error {
 	return r.perform(ctx, s, Running, []string{Retry, Skip})
 }
 
-// StaysAs says what stays of a run that is given up though it is not put back: it is added to the error with which the run ends.
-func (r *Run) StaysAs(what string) { r.lasts = []string{what} }
+// StaysAs says what stays of a run that is given up though it is not put back, nothing for none of it: it is added to the error with which
+// the run ends.
+func (r *Run) StaysAs(what ...string) { r.lasts = what }
 
 // scheduledBy is the search attribute by which Temporal marks the runs of a schedule.
 var scheduledBy = temporal.NewSearchAttributeKeyKeyword("TemporalScheduledById")
