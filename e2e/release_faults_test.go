@@ -162,3 +162,53 @@ func TestAReleaseThatIsResetKeepsItsWayBack(t *testing.T) {
 	require.Equal(t, slices.Concat(broughtIn, takenBack), w.made())
 	w.isReleased(false)
 }
+
+// A refusal for lack of permission is not repeated: the release is held until somebody has given the permission, on each way.
+func TestMissingPermissionOfAReleaseIsHeldUntilItIsGiven(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ service, operation, into, back string }{
+		{"codepipeline", "StartPipelineExecution", "start-web", ""},
+		{"codepipeline", "PutApprovalResult", "approve-web", ""},
+		{"lambda", "UpdateFunctionCode", "code-index", ""},
+		{"lambda", "PublishVersion", "publish-index", ""},
+		{"lambda", "UpdateAlias", "alias-index", "undo-alias-index"},
+		{"s3", "PutObject", "files-guide", "undo-files-guide"},
+		{"s3", "DeleteObject", "", "undo-files-guide"},
+		{"cloudfront", "CreateInvalidation", "files-guide", "undo-files-guide"},
+		{"ecs", "UpdateService", "", "undo-start-web"},
+	} {
+		t.Run(c.operation, func(t *testing.T) {
+			t.Parallel()
+			w := releases(t, func(s *system.System) { s.Releases.Watch.Duration = system.Duration(time.Hour) })
+			forbid := func() {
+				w.fault(sandbox.Fault{Service: c.service, Operation: c.operation, Kind: sandbox.FaultDenied, Times: sandbox.Forever})
+			}
+			r := w.begin("Release", wanted(t, sandbox.ImageNext))
+			s := r.asks("approval", "release")
+			held := 0
+			if c.into != "" {
+				forbid()
+				held++
+			}
+			r.answer(s, runbook.Approve, "sato")
+			if c.into != "" {
+				r.permit(c.into)
+			}
+			watch := r.asks("watch", "watch")
+			require.Equal(t, broughtIn, w.made())
+			if c.back != "" {
+				forbid()
+				held++
+			}
+			r.answer(watch, runbook.Rollback, "kato")
+			if c.back != "" {
+				r.permit(c.back)
+			}
+			r.ends(runbook.ErrRolledBack)
+			require.Equal(t, slices.Concat(broughtIn, takenBack), w.made(), "each effect once")
+			w.isReleased(false)
+			require.Equal(t, held, r.kinds("held"))
+			require.GreaterOrEqual(t, struck(w.journal(), c.operation, "error:"), held, "the fault struck")
+		})
+	}
+}
