@@ -66,7 +66,11 @@ func (a *Settings) EvaluateConfigRules(ctx context.Context, in Compliance) (Comp
 		if err := a.evaluate(ctx, rule); err != nil {
 			return seen, err
 		}
-		violations, err := a.violations(ctx, rule, names[rule])
+		var violations []string
+		err := poll(ctx, func(ctx context.Context) (_ bool, words string, err error) { // not by another attempt, which would evaluate again
+			violations, err = a.violations(ctx, rule, names[rule])
+			return true, "what the AWS Config rule " + rule + " says", err
+		})
 		if err != nil {
 			return seen, err
 		}
@@ -113,45 +117,53 @@ func (a *Settings) awaitRecorded(ctx context.Context, kind types.ResourceType, i
 	})
 }
 
-// evaluate has a rule evaluated and waits for its end. Another evaluation that is going on is waited for first: it may have
-// looked before the change.
+// evaluation is the newest evaluation of a rule.
+type evaluation struct {
+	began time.Time // zero for never
+	ended time.Time // before began while it goes on
+}
+
+// evaluate has a rule evaluated and waits for its end. An evaluation that is going on may have looked before the change: it is waited for
+// first. One that began meanwhile has not, whoever asked for it: so an answer that never came is no reason for a second one.
 func (a *Settings) evaluate(ctx context.Context, rule string) error {
 	before, err := a.evaluated(ctx, rule)
 	if err != nil {
 		return err
 	}
-	started := false
+	asked, begun := false, false
+	words := "the AWS Config rule " + rule + " is being evaluated"
 	return poll(ctx, func(ctx context.Context) (bool, string, error) {
-		if !started {
-			_, err := a.config.StartConfigRulesEvaluation(ctx, &configservice.StartConfigRulesEvaluationInput{ConfigRuleNames: []string{rule}})
-			if errorCode(err) == "LimitExceededException" {
-				return false, "the rule " + rule + " is being evaluated already, or was a moment ago", nil
+		if asked {
+			now, err := a.evaluated(ctx, rule)
+			if err != nil || begun || now.began.After(before.began) {
+				return err == nil && now.began.After(before.began) && !now.ended.Before(now.began), words, err
 			}
-			if err != nil {
-				return false, "", Classify(err, "evaluate the AWS Config rule "+rule)
-			}
-			started = true
 		}
-		now, err := a.evaluated(ctx, rule)
-		return err == nil && now.After(before), "the AWS Config rule " + rule + " is being evaluated", err
+		asked = true
+		_, err := a.config.StartConfigRulesEvaluation(ctx, &configservice.StartConfigRulesEvaluationInput{ConfigRuleNames: []string{rule}})
+		if errorCode(err) == "LimitExceededException" {
+			return false, "the rule " + rule + " is being evaluated already, or was a moment ago", nil
+		}
+		begun = err == nil
+		return false, words, Classify(err, "evaluate the AWS Config rule "+rule)
 	})
 }
 
-// evaluated is when a rule was evaluated last; zero for never.
-func (a *Settings) evaluated(ctx context.Context, rule string) (time.Time, error) {
+// evaluated is the newest evaluation of a rule.
+func (a *Settings) evaluated(ctx context.Context, rule string) (evaluation, error) {
 	out, err := a.config.DescribeConfigRuleEvaluationStatus(ctx, &configservice.DescribeConfigRuleEvaluationStatusInput{ConfigRuleNames: []string{rule}})
 	if err != nil {
-		return time.Time{}, Classify(err, "ask how far the AWS Config rule "+rule+" is")
+		return evaluation{}, Classify(err, "ask how far the AWS Config rule "+rule+" is")
 	}
 	if len(out.ConfigRulesEvaluationStatus) != 1 {
-		return time.Time{}, fail(NotFound, "there is no AWS Config rule %s; %s", rule, classes[NotFound].advice)
+		return evaluation{}, fail(NotFound, "there is no AWS Config rule %s; %s", rule, classes[NotFound].advice)
 	}
 	status := out.ConfigRulesEvaluationStatus[0]
-	succeeded, failed := aws.ToTime(status.LastSuccessfulEvaluationTime), aws.ToTime(status.LastFailedEvaluationTime)
-	if failed.After(succeeded) {
-		return succeeded, fail(NotYet, "the last evaluation of the AWS Config rule %s failed: %s %s", rule, aws.ToString(status.LastErrorCode), aws.ToString(status.LastErrorMessage))
+	found := evaluation{began: aws.ToTime(status.LastSuccessfulInvocationTime), ended: aws.ToTime(status.LastSuccessfulEvaluationTime)}
+	if aws.ToTime(status.LastFailedEvaluationTime).After(found.ended) {
+		return found, fail(NotYet, "the last evaluation of the AWS Config rule %s failed: %s %s", rule, aws.ToString(status.LastErrorCode), aws.ToString(status.LastErrorMessage))
 	}
-	return succeeded, nil
+	return found, nil
 }
 
 // violations tells in words which of the resources are not compliant with a rule.

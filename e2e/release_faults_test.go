@@ -69,26 +69,50 @@ func TestFaultOfAnyWriteOfAReleaseIsMendedWithoutASecondEffect(t *testing.T) {
 	}
 }
 
-// Reads lag behind writes.
+// Reads lag behind writes: those that follow a write show what was there before it, on the way in and on the way back.
 func TestStaleReadsOfAReleaseLeadToNoSecondEffectAndNoFalseReturn(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ service, operation string }{
-		{"codepipeline", "GetPipelineState"}, {"codepipeline", "GetPipelineExecution"}, {"codepipeline", "ListPipelineExecutions"},
-		{"ecs", "DescribeServices"}, {"ecs", "ListTasks"}, {"ecs", "DescribeTasks"},
-		{"lambda", "GetFunctionConfiguration"}, {"lambda", "GetAlias"}, {"s3", "GetObject"}, {"cloudfront", "GetInvalidation"},
+	for _, c := range []struct {
+		service, operation string
+		reads              int    // that lag after a write; there are so many
+		into, back         string // writes after which the reads lag; "": nothing that is read so is written on that way
+	}{
+		{"codepipeline", "GetPipelineState", 2, "StartPipelineExecution", ""},
+		{"codepipeline", "GetPipelineExecution", 2, "PutApprovalResult", ""},
+		{"ecs", "DescribeServices", 1, "PutApprovalResult", "UpdateService"},
+		{"ecs", "ListTasks", 2, "PutApprovalResult", "UpdateService"},
+		{"ecs", "DescribeTasks", 2, "PutApprovalResult", "UpdateService"},
+		{"lambda", "GetFunctionConfiguration", 2, "UpdateFunctionCode", ""},
+		{"lambda", "GetFunctionConfiguration", 2, "PublishVersion", ""},
+		{"lambda", "GetAlias", 2, "UpdateAlias", "UpdateAlias"},
+		{"s3", "GetObject", 2, "PutObject", "PutObject"},
+		{"s3", "GetObject", 2, "PutObject", "DeleteObject"},
+		{"cloudfront", "GetInvalidation", 2, "CreateInvalidation", "CreateInvalidation"},
 	} {
-		t.Run(c.operation, func(t *testing.T) {
+		t.Run(c.operation+"/"+c.into+"/"+c.back, func(t *testing.T) {
 			t.Parallel()
 			w := releases(t, func(s *system.System) { s.Releases.Watch.Duration = system.Duration(time.Hour) })
-			lag := sandbox.Fault{Service: c.service, Operation: c.operation, Kind: sandbox.FaultStaleRead, Times: 2}
+			lag := func(after string) {
+				if after != "" {
+					w.fault(sandbox.Fault{Service: c.service, Operation: c.operation, Kind: sandbox.FaultStaleRead, Times: c.reads, After: after})
+				}
+			}
+			lagged := func() {
+				left, err := w.box.Faults()
+				require.NoError(t, err)
+				require.Empty(t, left, "reads that never lagged")
+			}
 			r := w.begin("Release", wanted(t, sandbox.ImageNext))
 			s := r.asks("approval", "release")
-			w.fault(lag)
+			lag(c.into)
 			r.answer(s, runbook.Approve, "sato")
 			watch := r.asks("watch", "watch")
-			w.fault(lag)
+			lagged()
+			require.Equal(t, broughtIn, w.made())
+			lag(c.back)
 			r.answer(watch, runbook.Rollback, "kato")
 			r.ends(runbook.ErrRolledBack)
+			lagged()
 			require.Equal(t, slices.Concat(broughtIn, takenBack), w.made())
 			w.isReleased(false)
 			require.Zero(t, r.kinds("held"))
@@ -137,4 +161,54 @@ func TestAReleaseThatIsResetKeepsItsWayBack(t *testing.T) {
 	r.ends(runbook.ErrRolledBack)
 	require.Equal(t, slices.Concat(broughtIn, takenBack), w.made())
 	w.isReleased(false)
+}
+
+// A refusal for lack of permission is not repeated: the release is held until somebody has given the permission, on each way.
+func TestMissingPermissionOfAReleaseIsHeldUntilItIsGiven(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ service, operation, into, back string }{
+		{"codepipeline", "StartPipelineExecution", "start-web", ""},
+		{"codepipeline", "PutApprovalResult", "approve-web", ""},
+		{"lambda", "UpdateFunctionCode", "code-index", ""},
+		{"lambda", "PublishVersion", "publish-index", ""},
+		{"lambda", "UpdateAlias", "alias-index", "undo-alias-index"},
+		{"s3", "PutObject", "files-guide", "undo-files-guide"},
+		{"s3", "DeleteObject", "", "undo-files-guide"},
+		{"cloudfront", "CreateInvalidation", "files-guide", "undo-files-guide"},
+		{"ecs", "UpdateService", "", "undo-start-web"},
+	} {
+		t.Run(c.operation, func(t *testing.T) {
+			t.Parallel()
+			w := releases(t, func(s *system.System) { s.Releases.Watch.Duration = system.Duration(time.Hour) })
+			forbid := func() {
+				w.fault(sandbox.Fault{Service: c.service, Operation: c.operation, Kind: sandbox.FaultDenied, Times: sandbox.Forever})
+			}
+			r := w.begin("Release", wanted(t, sandbox.ImageNext))
+			s := r.asks("approval", "release")
+			held := 0
+			if c.into != "" {
+				forbid()
+				held++
+			}
+			r.answer(s, runbook.Approve, "sato")
+			if c.into != "" {
+				r.permit(c.into)
+			}
+			watch := r.asks("watch", "watch")
+			require.Equal(t, broughtIn, w.made())
+			if c.back != "" {
+				forbid()
+				held++
+			}
+			r.answer(watch, runbook.Rollback, "kato")
+			if c.back != "" {
+				r.permit(c.back)
+			}
+			r.ends(runbook.ErrRolledBack)
+			require.Equal(t, slices.Concat(broughtIn, takenBack), w.made(), "each effect once")
+			w.isReleased(false)
+			require.Equal(t, held, r.kinds("held"))
+			require.GreaterOrEqual(t, struck(w.journal(), c.operation, "error:"), held, "the fault struck")
+		})
+	}
 }

@@ -8,11 +8,9 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"tejun/internal/records"
-	"tejun/internal/sandbox"
 	"tejun/internal/system"
 	"tejun/workflows"
 	"tejun/workflows/runbook"
@@ -215,49 +213,6 @@ func TestAnEmergencyChangeThatNobodyApprovesEndsAndStays(t *testing.T) {
 	})
 }
 
-// Every write goes wrong once on each way: the change is made in an emergency, and put back because it is rejected.
-func TestFaultOfAnyWriteOfAChangeIsMendedWithoutASecondEffect(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		service, into, back string
-		setting             workflows.SettingValue
-		also                []string // evaluations that follow the change
-	}{
-		{"ssm", "PutParameter", "PutParameter", modeOff, nil},
-		{"ecs", "UpdateService", "UpdateService", moreTasks, nil},
-		{"wafv2", "UpdateIPSet", "UpdateIPSet", settingTo("blocked-networks", `["203.0.113.128/25"]`, `["198.51.100.0/25"]`), nil},
-		{"cloudwatch logs", "PutRetentionPolicy", "PutRetentionPolicy", moreDays, []string{"StartConfigRulesEvaluation"}},
-		{"cloudwatch logs", "DeleteRetentionPolicy", "PutRetentionPolicy", settingTo("web-log-days", `365`, `0`), []string{"StartConfigRulesEvaluation"}},
-		{"cloudwatch", "PutMetricAlarm", "PutMetricAlarm", settingTo("api-error-alarm", `1`, `5`), []string{"StartConfigRulesEvaluation"}},
-	} {
-		for kind, outcome := range kinds {
-			t.Run(c.into+"/"+kind, func(t *testing.T) {
-				t.Parallel()
-				w := newCabinet(t)
-				strike := func(operation string) {
-					w.fault(sandbox.Fault{Service: c.service, Operation: operation, Kind: kind, Times: 1})
-				}
-				strike(c.into)
-				r := w.changed(system.ClassEmergency, c.setting)
-				asked := r.asks("approval", "afterwards")
-				require.Equal(t, 1, struck(w.journal(), c.into, outcome), "the fault struck on the way in")
-				strike(c.back)
-				r.answer(asked, runbook.Reject, "sato")
-				r.ends(runbook.ErrRejected)
-				require.Zero(t, r.kinds("held"), "nobody was asked about anything")
-				require.Equal(t, slices.Concat([]string{c.into}, c.also, []string{c.back}), w.written(), "each effect once")
-				left, err := w.box.Faults()
-				require.NoError(t, err)
-				require.Empty(t, left, "faults that never struck")
-				if c.also == nil { // an evaluation has no way back
-					w.asBefore()
-				}
-				assert.Equal(t, []string{"planned", "running", "applied", "undone"}, r.states())
-			})
-		}
-	}
-}
-
 // A Reset to the very start repeats nothing, loses neither the plan nor the way back, and makes what was approved void.
 func TestResetOfAnEmergencyChangeLosesNeitherApprovalNorWayBack(t *testing.T) {
 	t.Parallel()
@@ -274,37 +229,4 @@ func TestResetOfAnEmergencyChangeLosesNeitherApprovalNorWayBack(t *testing.T) {
 	r.ends(runbook.ErrRejected)
 	require.Equal(t, []string{"PutParameter", "PutParameter"}, w.written(), "made once, put back once")
 	w.asBefore()
-}
-
-// Reads that lag behind show what was there before the last change.
-func TestStaleReadsChangeNoSettingTwice(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		service, read string
-		setting       workflows.SettingValue
-		written       []string
-	}{
-		{"ssm", "GetParameter", modeOff, []string{"PutParameter", "PutParameter"}},
-		{"ecs", "DescribeServices", moreTasks, []string{"UpdateService", "UpdateService"}},
-		{"wafv2", "GetIPSet", settingTo("blocked-networks", `["203.0.113.128/25"]`, `["198.51.100.0/25"]`), []string{"UpdateIPSet", "UpdateIPSet"}},
-		{"cloudwatch logs", "DescribeLogGroups", moreDays, []string{"PutRetentionPolicy", "StartConfigRulesEvaluation", "PutRetentionPolicy"}},
-		{"cloudwatch", "DescribeAlarms", settingTo("api-error-alarm", `1`, `5`), []string{"PutMetricAlarm", "StartConfigRulesEvaluation", "PutMetricAlarm"}},
-	} {
-		t.Run(c.read, func(t *testing.T) {
-			t.Parallel()
-			w := newCabinet(t)
-			lag := func(times int) {
-				w.fault(sandbox.Fault{Service: c.service, Operation: c.read, Kind: sandbox.FaultStaleRead, Times: times})
-			}
-			lag(4) // the first ones come before the change, and are right
-			r := w.changed(system.ClassEmergency, c.setting)
-			asked := r.asks("approval", "afterwards")
-			require.NoError(t, w.box.ClearFaults())
-			lag(2)
-			r.answer(asked, runbook.Reject, "sato")
-			r.ends(runbook.ErrRejected)
-			require.Zero(t, r.kinds("held"))
-			require.Equal(t, c.written, w.written())
-		})
-	}
 }

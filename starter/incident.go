@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -118,16 +119,7 @@ func (a *app) reportAlarm(ctx context.Context, alarm string, f alarmFlags) error
 	if err := event.Validate(); err != nil {
 		return usage("the alarm: %w", err)
 	}
-	in := workflows.IncidentInput{
-		Title: f.title, Symptom: f.reason, Source: "monitoring", Services: f.services, Impact: f.impact, Urgency: f.urgency, Alarm: &event,
-		Requester: sys.Incidents.Requester, Operator: sys.Incidents.Operator,
-	}
-	if in.Title == "" {
-		in.Title = "アラーム " + alarm
-	}
-	if in.Symptom == "" {
-		in.Symptom = "アラーム " + alarm + " が " + event.State + " になりました。"
-	}
+	in := incidentOf(sys, event, f)
 	if event.State != "ALARM" {
 		return a.attachAlarm(ctx, workflows.IncidentID(sys.ID, in.Print()), event)
 	}
@@ -136,6 +128,15 @@ func (a *app) reportAlarm(ctx context.Context, alarm string, f alarmFlags) error
 		return err
 	}
 	return a.openIncident(ctx, sys, raw, false)
+}
+
+// incidentOf is the incident that an alarm opens.
+func incidentOf(sys *system.System, event workflows.IncidentAlarm, f alarmFlags) workflows.IncidentInput {
+	return workflows.IncidentInput{
+		Title: cmp.Or(f.title, records.AlarmTitle(event.Alarm)), Symptom: records.AlarmSymptom(event.Alarm, event.State, event.Reason),
+		Source: "monitoring", Services: f.services, Impact: f.impact, Urgency: f.urgency, Alarm: &event,
+		Requester: sys.Incidents.Requester, Operator: sys.Incidents.Operator,
+	}
 }
 
 // attachAlarm tells an open incident of an alarm; without one there is nothing to tell.

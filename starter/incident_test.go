@@ -8,6 +8,7 @@ import (
 
 	"tejun/internal/records"
 	"tejun/internal/sla"
+	"tejun/workflows"
 )
 
 func TestAnIncidentIsCheckedBeforeAnythingIsAsked(t *testing.T) {
@@ -34,6 +35,31 @@ func TestAnIncidentIsCheckedBeforeAnythingIsAsked(t *testing.T) {
 	code, out, problem := newCLI(t).run(t, "incident", "open", "--input", "../examples/incident.json", "--check", "--system", "../examples/system.yaml")
 	require.Equal(t, 0, code, problem)
 	require.Regexp(t, `Nothing was opened; it would be incident-[0-9a-f]{16}`, out)
+}
+
+// Two alarms that monitoring reports have nothing to do with one another, whatever reason it gives.
+func TestAlarmsThatAreReportedDoNotLookAlike(t *testing.T) {
+	c, store := newRecords(t)
+	a, _, _ := c.app()
+	sys, err := a.loadSystem()
+	require.NoError(t, err)
+	reported := func(number, alarm string) records.Incident {
+		event := workflows.IncidentAlarm{ID: number, Alarm: alarm, State: "ALARM", Reason: "5 of 5 datapoints"}
+		in := incidentOf(sys, event, alarmFlags{impact: "medium", urgency: "high"})
+		require.Contains(t, in.Symptom, "5 of 5 datapoints", "people read it")
+		return records.Incident{
+			ID: number, Key: "1", WorkflowID: number, RunID: "r", Event: "opened", At: noon, OpenedAt: noon, DetectedAt: noon, Fingerprint: in.Print(), Severity: "major",
+			State: records.IncidentOpen, Title: in.Title, Symptom: in.Symptom, Alarms: []records.IncidentAlarm{{Alarm: alarm, State: "ALARM", Reason: event.Reason}},
+		}
+	}
+	_, err = store.RecordIncident(t.Context(), reported("INC-1", "gzs-api-5xx"))
+	require.NoError(t, err)
+	found, err := store.SimilarIncidents(t.Context(), reported("INC-2", "gzs-web-unhealthy-hosts"))
+	require.NoError(t, err)
+	require.Empty(t, found)
+	found, err = store.SimilarIncidents(t.Context(), reported("INC-3", "gzs-api-5xx"))
+	require.NoError(t, err)
+	require.Len(t, found, 1)
 }
 
 func TestTheNextDueClockIsShown(t *testing.T) {

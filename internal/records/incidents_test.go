@@ -1,6 +1,7 @@
 package records
 
 import (
+	"fmt"
 	"net/url"
 	"testing"
 	"time"
@@ -140,6 +141,51 @@ func TestANewIncidentLooksLikeAnOldOneInJapanese(t *testing.T) {
 	require.InDelta(t, 1, all[0].Likeness, 0, "the same fingerprint is the same thing")
 	numbers, _ = like(func(in *Incident) { in.Title = "証明書の期限切れ" })
 	require.Empty(t, numbers)
+}
+
+// An alarm that opens an incident writes its texts by itself: they are alike for alarms that have nothing to do with one another.
+func TestIncidentsOfDifferentAlarmsAreNotAlike(t *testing.T) {
+	s := openDSN(t, newDatabase(t))
+	require.NoError(t, s.Migrate(t.Context()))
+	opens := func(number, alarm, reason string) Incident {
+		in := incident(t, number, AlarmTitle(alarm))
+		in.Symptom, in.Alarms = AlarmSymptom(alarm, "ALARM", reason), []IncidentAlarm{{Alarm: alarm, State: "ALARM", Reason: reason}}
+		return in
+	}
+	const reason = "Threshold Crossed: 5 out of the last 5 datapoints were greater than the threshold (10.0)"
+	api, hosts := opens("1", "gzs-api-5xx", reason), opens("2", "gzs-web-unhealthy-hosts", reason)
+	recorded(t, s, api)
+	recorded(t, s, opens("3", "gzs-api-5xx", ""))
+	for _, why := range []string{reason, ""} {
+		found, err := s.SimilarIncidents(t.Context(), opens("new", "gzs-web-unhealthy-hosts", why))
+		require.NoError(t, err)
+		require.Empty(t, found)
+	}
+	recorded(t, s, hosts)
+	found, err := s.SimilarIncidents(t.Context(), opens("new", "gzs-web-unhealthy-hosts", "other"))
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.Equal(t, hosts.ID, found[0].Incident, "the same alarm, under another fingerprint")
+	written := opens("new", "gzs-db-cpu", "")
+	written.Title = "データベースに接続できない"
+	require.Contains(t, looks(written), "接続", "what people write counts")
+}
+
+func TestWhatAnIncidentLooksLikeIsCutAtItsEnd(t *testing.T) {
+	in := incident(t, "1", "接続プールの枯渇")
+	for n := range 2000 {
+		in.Symptom += fmt.Sprintf(" %c%c", 'a'+n%26, 'a'+n/26%26)
+	}
+	for n := range 300 {
+		in.Symptom += fmt.Sprintf(" %d", 100+n)
+	}
+	in.Alarms = []IncidentAlarm{{Alarm: "gzs-db"}, {Alarm: "遅延"}}
+	list := looks(in)
+	require.Len(t, list, mostPairs)
+	for _, pair := range []string{"接続", "枯渇", "db"} {
+		require.Contains(t, list, pair)
+	}
+	require.NotContains(t, list, "遅延")
 }
 
 func TestProblemsAreKeptWithTheirHistory(t *testing.T) {

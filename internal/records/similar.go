@@ -3,7 +3,6 @@ package records
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode"
 
@@ -19,35 +18,58 @@ const (
 	mostPairs   = 400
 )
 
-// looks is what an incident looks like.
-func looks(in Incident) []string {
-	words := []string{in.Title, in.Symptom}
-	for _, a := range in.Alarms {
-		words = append(words, a.Alarm)
+// AlarmTitle and AlarmSymptom are the texts of an incident that an alarm opens by itself.
+func AlarmTitle(alarm string) string { return "アラーム " + alarm }
+
+// AlarmSymptom has the reason that monitoring gives, if it gives one.
+func AlarmSymptom(alarm, state, reason string) string {
+	if reason == "" {
+		return alarmSymptom(alarm) + state + " になりました。"
 	}
-	return pairs(strings.Join(words, " "))
+	return alarmSymptom(alarm) + state + " になりました：" + reason
 }
 
-// pairs are the pairs of neighbouring letters and digits of a text, each once, without regard to case and width. Japanese has no
-// spaces between words, and most of its words are of two characters or more.
+func alarmSymptom(alarm string) string { return AlarmTitle(alarm) + " が " }
+
+// looks is what an incident looks like: what people have written of it, and its alarms. Texts that an alarm makes by itself are the same
+// for every alarm, and are left out. What comes first counts if it is too much: the title, the alarm that opened it, what was seen.
+func looks(in Incident) []string {
+	title, symptom := in.Title, in.Symptom
+	var alarms []string
+	for _, a := range in.Alarms {
+		alarms = append(alarms, a.Alarm)
+		if title == AlarmTitle(a.Alarm) {
+			title = ""
+		}
+		if strings.HasPrefix(symptom, alarmSymptom(a.Alarm)) {
+			symptom = ""
+		}
+	}
+	words := append([]string{title}, alarms[:min(1, len(alarms))]...)
+	words = append(words, symptom)
+	return pairs(strings.Join(append(words, alarms[min(1, len(alarms)):]...), " "))
+}
+
+// pairs are the pairs of neighbouring letters and digits of a text, each once, in the order in which they come, without regard to case
+// and width. Japanese has no spaces between words, and most of its words are of two characters or more.
 func pairs(text string) []string {
 	text = cases.Fold().String(norm.NFKC.String(text))
-	found := map[string]bool{}
+	seen, list := map[string]bool{}, []string{}
+	add := func(pair string) {
+		if !seen[pair] && len(list) < mostPairs {
+			seen[pair], list = true, append(list, pair)
+		}
+	}
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) }) {
 		letters := []rune(word)
 		for i := range len(letters) - 1 {
-			found[string(letters[i:i+2])] = true
+			add(string(letters[i : i+2]))
 		}
 		if len(letters) == 1 {
-			found[word] = true
+			add(word)
 		}
 	}
-	list := make([]string, 0, len(found))
-	for pair := range found {
-		list = append(list, pair)
-	}
-	slices.Sort(list)
-	return list[:min(len(list), mostPairs)]
+	return list
 }
 
 // SimilarIncidents finds earlier incidents that look like one, the likest first, with what is known of their problems. The same

@@ -124,7 +124,9 @@ func describeEvaluationStatus(c *call, in *configservice.DescribeConfigRuleEvalu
 		case !r.Version.BeforeAt.IsZero():
 			shown.LastSuccessfulEvaluationTime = ptr(r.Version.BeforeAt)
 		}
-		shown.LastSuccessfulInvocationTime = shown.LastSuccessfulEvaluationTime
+		if !r.Version.Started.IsZero() {
+			shown.LastSuccessfulInvocationTime = ptr(r.Version.Started)
+		}
 		out.ConfigRulesEvaluationStatus = append(out.ConfigRulesEvaluationStatus, shown)
 	}
 	return out, nil
