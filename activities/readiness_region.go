@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ import (
 	"tejun/internal/system"
 )
 
-// CheckReadinessPipeline looks whether the DR pipeline is there, takes the images of all services, asks nobody, and succeeded last.
+// CheckReadinessPipeline looks whether the DR pipeline is there, takes the images of all services, asks nobody, is closed at no stage, and succeeded last.
 func (a *Readiness) CheckReadinessPipeline(ctx context.Context, in ReadinessCheck) (ReadinessSeen, error) {
 	seen := ReadinessSeen{Findings: []readiness.Finding{}}
 	s, cfg, err := a.there()
@@ -45,6 +46,9 @@ func (a *Readiness) CheckReadinessPipeline(ctx context.Context, in ReadinessChec
 			}
 		}
 	}
+	if err := closedStages(ctx, client, &seen, name); err != nil {
+		return seen, err
+	}
 	out, err := client.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: &name, MaxResults: aws.Int32(1)}) // the newest first
 	if err != nil {
 		return seen, Classify(err, "list the executions of "+name)
@@ -60,6 +64,21 @@ func (a *Readiness) CheckReadinessPipeline(ctx context.Context, in ReadinessChec
 	}
 	seen.note("the last execution of the pipeline %s, %s of %s, is %s", name, id, began, last.Status)
 	return seen, nil
+}
+
+// closedStages looks for stages into which somebody lets no execution go: there the recovery would stand.
+func closedStages(ctx context.Context, client *codepipeline.Client, seen *ReadinessSeen, name string) error {
+	state, err := client.GetPipelineState(ctx, &codepipeline.GetPipelineStateInput{Name: &name})
+	if err != nil {
+		return Classify(err, "read the state of the pipeline "+name)
+	}
+	for _, stage := range state.StageStates {
+		if way := stage.InboundTransitionState; way != nil && !way.Enabled {
+			why := cmp.Or(aws.ToString(way.DisabledReason), "-")
+			seen.find("pipeline-closed", aws.ToString(stage.StageName), map[string]string{"pipeline": name, "at": inJapan(aws.ToTime(way.LastChangedAt)), "why": why})
+		}
+	}
+	return nil
 }
 
 // CheckReadinessServices looks whether the services of the DR region are there, run the declared repositories, and rest.

@@ -108,7 +108,8 @@ func TestEverythingThatStandsInTheWayIsFound(t *testing.T) {
 		"an image too many":                    {described(func(s *system.System) { s.Disaster.ECS.Services = s.Disaster.ECS.Services[:1] }), nil},
 		"a pipeline that asks people": {described(func(s *system.System) { s.Disaster.Pipeline, s.AWS.DRRegion = "gzs-web", s.AWS.Region }),
 			[]string{"bucket-elsewhere/gzs-infra-disaster", "copy-missing/", "pipeline-unfit/gzs-web", "service-missing/api", "service-missing/web"}},
-		"a pipeline that failed": {func(b *bench) { b.tampered(failedPipeline) }, []string{"pipeline-failed/gzs-dr"}},
+		"a stage that lets nothing in": {(*bench).closed, []string{"pipeline-closed/Deploy"}},
+		"a pipeline that failed":       {func(b *bench) { b.tampered(failedPipeline) }, []string{"pipeline-failed/gzs-dr"}},
 		"a pipeline without an image": {func(b *bench) { b.tampered(pipelineOf("gzs/web")) },
 			[]string{"pipeline-source-missing/api"}},
 		"no service":        {described(func(s *system.System) { s.Disaster.ECS.Services[0].Service = "none" }), []string{"service-missing/web"}},
@@ -356,6 +357,15 @@ func (b *bench) inDR() aws.Config {
 func (b *bench) scale(service string, tasks int32) {
 	b.t.Helper()
 	_, err := ecs.NewFromConfig(b.inDR()).UpdateService(b.t.Context(), &ecs.UpdateServiceInput{Cluster: &b.system.Disaster.ECS.Cluster, Service: &service, DesiredCount: &tasks})
+	require.NoError(b.t, err)
+}
+
+// closed lets no execution of the DR pipeline deploy.
+func (b *bench) closed() {
+	b.t.Helper()
+	_, err := codepipeline.NewFromConfig(b.inDR()).DisableStageTransition(b.t.Context(), &codepipeline.DisableStageTransitionInput{
+		PipelineName: &b.system.Disaster.Pipeline, StageName: aws.String("Deploy"), TransitionType: pipelinetypes.StageTransitionTypeInbound, Reason: aws.String("年末の凍結"),
+	})
 	require.NoError(b.t, err)
 }
 

@@ -97,7 +97,7 @@ func disasterGrants(sys *system.System) []grant {
 	grants := []grant{
 		{[]string{"route53:ListResourceRecordSets", "route53:ChangeResourceRecordSets", "route53:GetHostedZone"}, []string{"arn:aws:route53:::hostedzone/" + v.Redirect.Zone}},
 		{[]string{"route53:GetChange"}, []string{"arn:aws:route53:::change/*"}},
-		{[]string{"codepipeline:GetPipeline", "codepipeline:GetPipelineExecution", "codepipeline:ListPipelineExecutions", "codepipeline:StartPipelineExecution", "codepipeline:StopPipelineExecution", "codepipeline:ListTagsForResource"},
+		{[]string{"codepipeline:GetPipeline", "codepipeline:GetPipelineState", "codepipeline:GetPipelineExecution", "codepipeline:ListPipelineExecutions", "codepipeline:StartPipelineExecution", "codepipeline:StopPipelineExecution", "codepipeline:ListTagsForResource"},
 			[]string{arn("codepipeline", v.Pipeline)}},
 		{[]string{"ecs:DescribeServices", "ecs:UpdateService"}, services},
 		{[]string{"ecs:DescribeTaskDefinition"}, []string{"*"}},

@@ -92,6 +92,12 @@ func codepipelineOperations() map[string]operation {
 		handle(writes, "PipelineName StageName ActionName Token Result", func(in *codepipeline.PutApprovalResultInput) about {
 			return about{pipelineKind + "/" + val(in.PipelineName), val(in.Token)}
 		}, putApprovalResult),
+		handle(writes, "PipelineName StageName TransitionType Reason", func(in *codepipeline.DisableStageTransitionInput) about {
+			return about{pipelineKind + "/" + val(in.PipelineName), ""}
+		}, disableStageTransition),
+		handle(writes, "PipelineName StageName TransitionType", func(in *codepipeline.EnableStageTransitionInput) about {
+			return about{pipelineKind + "/" + val(in.PipelineName), ""}
+		}, enableStageTransition),
 		handle(writes, "PipelineName PipelineExecutionId Abandon Reason", func(in *codepipeline.StopPipelineExecutionInput) about {
 			return about{executionKey(val(in.PipelineName), val(in.PipelineExecutionId)), ""}
 		}, stopPipelineExecution),
@@ -147,7 +153,7 @@ func (c *call) where(e Execution) (where, error) {
 		return where{stageSource, types.PipelineExecutionStatusStopped}, nil
 	case v.Stopped != nil:
 		return where{stageApproval, types.PipelineExecutionStatusStopped}, nil
-	case v.Answered == nil && done < 1:
+	case v.Answered == nil && (done < 1 || len(e.Digests) > 0):
 		return where{stageSource, types.PipelineExecutionStatusInProgress}, nil
 	case v.Answered == nil:
 		return where{stageApproval, types.PipelineExecutionStatusInProgress}, nil

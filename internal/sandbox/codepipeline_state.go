@@ -55,6 +55,7 @@ func getPipelineState(c *call, in *codepipeline.GetPipelineStateInput) (*codepip
 	if err != nil {
 		return nil, err
 	}
+	var waits *Execution // before the deployment
 	out := &codepipeline.GetPipelineStateOutput{PipelineName: ptr(p.Name), PipelineVersion: ptr(p.Number)}
 	for _, stage := range []struct{ name, action string }{{stageSource, actionSource}, {stageApproval, actionApproval}, {stageDeploy, actionDeploy}} {
 		if stage.name == stageApproval && len(p.Deploys) > 0 {
@@ -62,11 +63,25 @@ func getPipelineState(c *call, in *codepipeline.GetPipelineStateInput) (*codepip
 		}
 		shown := types.StageState{
 			StageName: ptr(stage.name), ActionStates: []types.ActionState{{ActionName: ptr(stage.action)}},
-			InboundTransitionState: &types.TransitionState{Enabled: true},
+		}
+		if stage.name != stageSource {
+			if shown.InboundTransitionState, err = c.inbound(p, stage.name); err != nil {
+				return nil, err
+			}
 		}
 		e, status, err := c.latestIn(stage.name, all)
 		if err != nil {
 			return nil, err
+		}
+		if e != nil && stage.name == stageSource {
+			if held, err := c.held(*e); err != nil {
+				return nil, err
+			} else if held {
+				status, waits = types.PipelineExecutionStatusSucceeded, e
+			}
+		}
+		if waits != nil && stage.name == stageDeploy {
+			shown.InboundExecution = &types.StageExecution{PipelineExecutionId: ptr(waits.ID), Status: types.StageExecutionStatusInProgress}
 		}
 		if e != nil {
 			shown.LatestExecution = &types.StageExecution{PipelineExecutionId: ptr(e.ID), Status: types.StageExecutionStatus(status)}

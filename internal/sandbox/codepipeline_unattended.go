@@ -92,6 +92,11 @@ func (s *Sandbox) advance() error {
 		}
 		c := s.newCall(context.Background())
 		c.at, c.region = d.At, d.Region
+		if way, err := c.inbound(pipeline{Name: d.Pipeline}, stageDeploy); err != nil {
+			return err
+		} else if !way.Enabled { // it waits until somebody lets it in
+			continue
+		}
 		if err := c.deployDue(d); err != nil {
 			return err
 		}
