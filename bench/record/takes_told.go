@@ -3,11 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"time"
+	"slices"
 
 	"tejun/internal/sandbox"
 	"tejun/internal/system"
-	"tejun/workflows"
 	"tejun/workflows/runbook"
 )
 
@@ -21,9 +20,7 @@ var releasesHeld = []take{
 
 // settingsTold are changes of whose end people are told: each end once, one of them when the mail did not go out at first.
 var settingsTold = []take{
-	{"told-done", func(ctx context.Context, s *stage) error {
-		return errors.Join(s.set(ctx, system.ClassNormal, readOnly), s.play(ctx, act{"normal", runbook.Approve, "sato"}), s.ended(ctx, runbook.Done))
-	}},
+	{"told-done", playOf(settingChange, "approve")},
 	{"told-rejected-when-held", func(ctx context.Context, s *stage) error {
 		before, err := s.Sandbox.Mails()
 		if err != nil {
@@ -32,19 +29,15 @@ var settingsTold = []take{
 		return errors.Join(s.set(ctx, system.ClassNormal, readOnly), s.mailed(ctx, len(before)+1), s.denied("sesv2", "SendEmail"),
 			s.play(ctx, act{"normal", runbook.Reject, "sato"}, act{"tell-end", runbook.Retry, "kato"}), s.ended(ctx, runbook.Failed))
 	}},
-	{"told-rolled-back", func(ctx context.Context, s *stage) error {
-		return errors.Join(s.set(ctx, system.ClassNormal, settingTo("web-log-days", `365`, `7`), readOnly),
-			s.play(ctx, act{"normal", runbook.Approve, "sato"}), s.ended(ctx, runbook.Failed))
-	}},
-	{"told-never-approved", func(ctx context.Context, s *stage) error {
-		return errors.Join(s.set(ctx, system.ClassEmergency, readOnly), s.overdue(ctx), s.ended(ctx, runbook.Failed))
-	}},
-	{"told-after-window", func(ctx context.Context, s *stage) error {
-		at := time.Now().Add(4 * time.Second)
-		window := &workflows.ChangeWindow{Start: runbook.Moment(at.Format(time.RFC3339Nano)), End: runbook.Moment(at.Add(time.Hour).Format(time.RFC3339Nano))}
-		return errors.Join(s.setIn(ctx, window, system.ClassStandard, readOnly), s.ended(ctx, runbook.Done))
-	}},
+	{"told-rolled-back", playOf(settingChange, "not-compliant")},
+	{"told-never-approved", playOf(settingChange, "emergency-never-approved")},
+	{"told-after-window", playOf(settingsAgain, "standard-after-window")},
 	{"after-a-flood", afterAFlood},
+}
+
+// playOf is what an earlier take plays: its path has become another one.
+func playOf(takes []take, name string) func(context.Context, *stage) error {
+	return takes[slices.IndexFunc(takes, func(t take) bool { return t.name == name })].play
 }
 
 // incidentsResumed are incidents whose clocks stood still and go on: whoever says so has no hand in them by that.

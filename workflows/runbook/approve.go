@@ -169,9 +169,7 @@ func (r *Run) gateMail(q *question, by time.Time) func(template, list string, n 
 	if q.again {
 		which = fmt.Sprintf("-again-%d", q.opening)
 	}
-	if q.life != r.original {
-		which += "-reset-" + cut(q.life, 8)
-	}
+	which += r.sinceReset(q.life)
 	return func(template, list string, n int) func(workflow.Context) {
 		return func(ctx workflow.Context) {
 			r.Tell(ctx, fmt.Sprintf("gate-%s-%s-%s-%d%s", q.gate, plan.Short(q.plan), template, n, which), template, list, data)

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
@@ -204,6 +205,9 @@ func (b *bench) effects() {
 	stub(b, "SendSESMail", func(m activities.Mail) (activities.MailResult, error) {
 		if !slices.Contains(known, m.Template) || !slices.Contains([]string{"officers", "operators", "managers", "users"}, m.List) {
 			return activities.MailResult{}, final(fmt.Sprintf("no template %q, or no list %q", m.Template, m.List))
+		}
+		if strings.ContainsFunc(m.Step, unicode.IsControl) {
+			return activities.MailResult{}, final(fmt.Sprintf("step %q has control characters", m.Step))
 		}
 		if err := b.meets("mail " + m.Template); err != nil {
 			return activities.MailResult{}, err

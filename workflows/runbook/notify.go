@@ -17,6 +17,14 @@ func (r *Run) Notify(ctx workflow.Context, step, template, list string, data map
 	return r.send(ctx, step, step, template, list, data)
 }
 
+// sinceReset marks the name of a mail of a run that was reset: "" for one that was not.
+func (r *Run) sinceReset(life string) string {
+	if life == r.original {
+		return ""
+	}
+	return "-reset-" + life[:min(8, len(life))]
+}
+
 // send sends one mail of a step, under a name of its own.
 func (r *Run) send(ctx workflow.Context, step, name, template, list string, data map[string]string) error {
 	_, err := Call(ctx, Send, ses.SendSESMail, activities.Mail{
@@ -29,10 +37,7 @@ func (r *Run) send(ctx workflow.Context, step, name, template, list string, data
 // NotifyEach sends the same mail to several lists as part of a step, as Notify does: to each once, also when the step is done again
 // because another one has failed. After a Reset it is a new mail.
 func (r *Run) NotifyEach(ctx workflow.Context, step, template string, lists []string, data map[string]string) error {
-	which := ""
-	if life := r.life(ctx); life != r.original {
-		which = "-reset-" + cut(life, 8)
-	}
+	which := r.sinceReset(r.life(ctx))
 	var failed error
 	for _, list := range slices.Compact(slices.Sorted(slices.Values(lists))) {
 		failed = errors.Join(failed, r.send(WithSummary(ctx, "mail: "+template+" to "+list), step, step+"-"+template+"-"+list+which, template, list, data))
