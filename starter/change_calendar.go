@@ -17,7 +17,7 @@ import (
 type planned struct {
 	From    time.Time `json:"from"`
 	Until   time.Time `json:"until"`
-	Kind    string    `json:"kind"` // "change", "outage", "work" or "freeze"
+	Kind    string    `json:"kind"` // "change", "hold" of a change that has been made, "outage", "work" or "freeze"
 	Title   string    `json:"title"`
 	Run     string    `json:"run"`   // workflow ID, "" for a freeze
 	State   string    `json:"state"` // of a change
@@ -40,7 +40,9 @@ func (a *app) changeCalendarCommand() *cobra.Command {
 		Short: "Show what is planned when, with freezes and collisions",
 		Long: `Shows the changes, planned outages and other work of the coming days, and the freezes of system.yaml, in the order of their
 beginnings. Two entries collide if they touch the same target at the same time, if a change lies in a freeze, or if it
-lies in a planned outage, where nobody could tell its effect from that of the outage.`,
+lies in a planned outage, where nobody could tell its effect from that of the outage. An emergency change that has been made
+and is to be approved afterwards is a "hold": it collides with what touches its targets only. A change that still runs after
+its window stays in the list.`,
 		Example: "  starter change calendar\n  starter change calendar --days 90 --json",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.changeCalendar(cmd.Context(), days) },
@@ -114,6 +116,9 @@ func calendarOf(changes []records.Change, held []records.Reservation, freezes []
 	byRun := map[string]int{} // run → its entry
 	for _, c := range changes {
 		e := planned{Kind: "change", Title: c.Title, Run: c.WorkflowID, State: c.State, Targets: c.Targets}
+		if c.State == records.ChangeApplied || c.State == records.ChangeOverdue {
+			e.Kind = "hold"
+		}
 		if c.WindowFrom != nil {
 			e.From, e.Until = *c.WindowFrom, *c.WindowUntil
 		}
@@ -131,20 +136,28 @@ func calendarOf(changes []records.Change, held []records.Reservation, freezes []
 			all = append(all, planned{Kind: kind, Title: r.Runbook, Run: r.WorkflowID})
 		}
 		e := &all[i]
-		if e.Kind != "change" {
+		recorded := e.State != "" // the record of a change says what it touches, and when
+		if !recorded {
 			e.Targets = append(e.Targets, r.Resource)
 		}
-		if e.From.IsZero() || e.Kind != "change" && r.From.Before(e.From) {
+		if e.From.IsZero() || !recorded && r.From.Before(e.From) {
 			e.From = r.From
 		}
-		if e.Until.IsZero() || e.Kind != "change" && r.Until.After(e.Until) {
+		if e.Until.IsZero() || (!recorded || e.State == records.ChangeRunning) && r.Until.After(e.Until) {
 			e.Until = r.Until
 		}
 	}
 	for _, f := range freezes {
 		all = append(all, planned{Kind: "freeze", Title: f.Name + ": " + f.Reason, From: f.Start.UTC(), Until: f.End.UTC(), Targets: []string{}})
 	}
-	all = slices.DeleteFunc(all, func(e planned) bool { return !e.From.Before(until) || !e.Until.After(from) })
+	for i := range all {
+		if e := &all[i]; e.State == records.ChangeRunning && e.From.IsZero() { // without a window, and nothing holds its targets any more
+			e.From, e.Until = from, from
+		}
+	}
+	all = slices.DeleteFunc(all, func(e planned) bool {
+		return !e.From.Before(until) || !e.Until.After(from) && e.State != records.ChangeRunning
+	})
 	slices.SortStableFunc(all, func(x, y planned) int { return x.From.Compare(y.From) })
 	return all
 }
@@ -179,6 +192,8 @@ func clash(x, y planned) string {
 	switch {
 	case len(shared) > 0:
 		return "both touch " + strings.Join(shared, ", ")
+	case slices.Contains(kinds, "hold"):
+		return ""
 	case slices.Contains(kinds, "freeze") && kinds[0] != kinds[1]:
 		return "nothing may be changed in a freeze"
 	case kinds[0] == "change" && kinds[1] == "outage":

@@ -37,20 +37,55 @@ func TestTheCalendarNamesWhatCollides(t *testing.T) {
 		runs = append(runs, e.Kind+" "+e.label())
 	}
 	assert.Equal(t, []string{
-		"change setting-change-c", "change setting-change-a", "change release-b", "outage planned-outage-d", "work data-load-e", "freeze 一斉調査: 集中",
+		"hold setting-change-c", "change setting-change-a", "change release-b", "outage planned-outage-d", "work data-load-e", "freeze 一斉調査: 集中",
 	}, runs)
 	var pairs []string
 	for _, c := range collisions(entries) {
 		pairs = append(pairs, c.First+" / "+c.Second+": "+c.Why)
 	}
 	assert.Equal(t, []string{
-		"setting-change-c / planned-outage-d: the change lies in a planned outage",
-		"setting-change-c / 一斉調査: 集中: nothing may be changed in a freeze",
 		"setting-change-a / release-b: both touch ssm:parameter/x",
 		"release-b / planned-outage-d: the change lies in a planned outage",
 		"data-load-e / 一斉調査: 集中: nothing may be changed in a freeze",
-	}, pairs, "setting-change-a ends when the outage begins, which is no collision")
+	}, pairs, "setting-change-a ends when the outage begins, which is no collision; setting-change-c has been made")
 	assert.Empty(t, calendarOf(changesOfADay()[:2], nil, nil, noon.AddDate(0, 0, 1), noon.AddDate(0, 0, 2)))
+}
+
+// What was made in an emergency goes on holding its targets, and nothing else.
+func TestAMadeEmergencyCollidesWithWhatTouchesItsTargetsOnly(t *testing.T) {
+	held := []records.Reservation{{Resource: "ssm:parameter/y", WorkflowID: "setting-change-c", Runbook: "SettingChange", From: *hours(-30), Until: *hours(30)}}
+	changes := changesOfADay()
+	changes[0].Targets = []string{"ssm:parameter/y"}
+	for _, state := range []string{records.ChangeApplied, records.ChangeOverdue} {
+		changes[2].State = state
+		clashes := collisions(calendarOf(changes, held, []system.Freeze{{Name: "凍結", Start: *hours(-1), End: *hours(1)}}, noon, noon.AddDate(0, 0, 2)))
+		require.Len(t, clashes, 1, state)
+		assert.Equal(t, []string{"setting-change-c", "setting-change-a"}, []string{clashes[0].First, clashes[0].Second})
+		assert.Equal(t, "both touch ssm:parameter/y", clashes[0].Why)
+	}
+	changes[2].State = records.ChangeRunning
+	assert.Len(t, collisions(calendarOf(changes, held, []system.Freeze{{Name: "凍結", Start: *hours(-1), End: *hours(1)}}, noon, noon.AddDate(0, 0, 2))), 2, "it is being made")
+}
+
+// A change may be held beyond its window: it goes on, and whoever looks has to see it.
+func TestAChangeThatRunsBeyondItsWindowStaysInTheCalendar(t *testing.T) {
+	change := changesOfADay()[0]
+	change.WindowFrom, change.WindowUntil = hours(-3), hours(-1)
+	held := []records.Reservation{{Resource: "ssm:parameter/x", WorkflowID: change.WorkflowID, Runbook: "SettingChange", From: *hours(-3), Until: *hours(3)}}
+	entries := func(state string, held ...records.Reservation) []planned {
+		change.State = state
+		return calendarOf([]records.Change{change}, held, nil, noon, noon.AddDate(0, 0, 1))
+	}
+	running := entries(records.ChangeRunning, held...)
+	require.Len(t, running, 1)
+	assert.Equal(t, *hours(3), running[0].Until, "as long as it holds its targets")
+	require.Len(t, entries(records.ChangeRunning), 1, "also when its hold has run out")
+	change.WindowFrom, change.WindowUntil = nil, nil
+	at := entries(records.ChangeRunning)
+	require.Len(t, at, 1)
+	assert.Equal(t, noon, at[0].From)
+	change.WindowFrom, change.WindowUntil = hours(-3), hours(-1)
+	assert.Empty(t, entries(records.ChangeApproved, held...), "it cannot begin any more")
 }
 
 func TestLateApprovalsComeFirst(t *testing.T) {

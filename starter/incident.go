@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"tejun/internal/records"
+	"tejun/internal/strictyaml"
 	"tejun/internal/system"
 	"tejun/workflows"
 )
@@ -172,6 +173,9 @@ func (a *app) openIncident(ctx context.Context, sys *system.System, raw []byte, 
 	if err := json.Unmarshal(raw, &in); err != nil {
 		return usage("the input: %w", err)
 	}
+	if raw, err = oneEvent(raw, &in); err != nil {
+		return err
+	}
 	id := workflows.IncidentID(sys.ID, in.Print())
 	if check {
 		a.printf("The input is good for %s. Nothing was opened; it would be %s.\n", book.Name, id)
@@ -206,6 +210,15 @@ func (a *app) openIncident(ctx context.Context, sys *system.System, raw []byte, 
 		return fmt.Errorf("open the incident %s: %w", id, err)
 	}
 	return a.printAttached(attached{started{ID: id, RunID: run.GetRunID(), UI: a.runURL(id, run.GetRunID())}, !there})
+}
+
+// oneEvent gives the event of the input's alarm an ID, if it has none: it comes with the input and as a signal, and counts once.
+func oneEvent(raw []byte, in *workflows.IncidentInput) ([]byte, error) {
+	if in.Alarm == nil || in.Alarm.ID != "" {
+		return raw, nil
+	}
+	in.Alarm.ID = uuid.NewString()
+	return json.Marshal(in)
 }
 
 // openRun tells whether a run of that ID is open.
@@ -255,6 +268,9 @@ func (a *app) incidentList(ctx context.Context, f records.IncidentFilter) error 
 	if f.Limit < 1 {
 		return usage("--limit %d: must be at least 1", f.Limit)
 	}
+	if err := a.knownSeverity(f.Severity); err != nil {
+		return err
+	}
 	list, err := read(ctx, a, func(ctx context.Context, store *records.Store) ([]records.Incident, error) {
 		return store.Incidents(ctx, f)
 	})
@@ -274,6 +290,25 @@ func (a *app) incidentList(ctx context.Context, f records.IncidentFilter) error 
 		g.add(a.paint(incidentColour(in.State), in.State), in.Severity, in.ID, clock(in.OpenedAt, now, zone), nextDue(in, now, zone), in.WorkflowID, oneLine(in.Title))
 	}
 	g.print(a, "")
+	return nil
+}
+
+// knownSeverity refuses a severity that system.yaml does not have: a list of none would say that all is well.
+func (a *app) knownSeverity(name string) error {
+	if name == "" {
+		return nil
+	}
+	sys, err := a.loadSystem()
+	if err != nil {
+		return err
+	}
+	var known []string
+	for _, s := range sys.Incidents.Severities {
+		known = append(known, s.Name)
+	}
+	if !slices.Contains(known, name) {
+		return usage("--severity %q is unknown; system.yaml has %s", name, strictyaml.Listed(known))
+	}
 	return nil
 }
 

@@ -13,16 +13,17 @@ import (
 
 func TestAnIncidentIsCheckedBeforeAnythingIsAsked(t *testing.T) {
 	for says, args := range map[string][]string{
-		"an incident needs an input":          {"incident", "open"},
-		"needs the alarm's name":              {"incident", "report-alarm"},
-		`state is "LOUD": want one of ALARM`:  {"incident", "report-alarm", "5xx", "--alarm-state", "LOUD", "--system", "../examples/system.yaml"},
-		`impact is "huge": want one of high`:  {"incident", "report-alarm", "5xx", "--impact", "huge", "--system", "../examples/system.yaml"},
-		`field "colour" is unknown`:           {"incident", "open", "--input", "../examples/incident.json", "--set", "colour=red", "--system", "../examples/system.yaml"},
-		"--limit 0: must be at least 1":       {"incident", "list", "--limit", "0"},
-		"needs an incident's number or run":   {"incident", "show"},
-		"needs a problem's number":            {"problem", "show"},
-		`--value "x": write it as NAME=VALUE`: {"acknowledge", "r", "--as", "tanaka", "--reason", "x", "--value", "x"},
-		"why severity? give --reason":         {"severity", "r", "--as", "sato", "--value", "severity=critical"},
+		"an incident needs an input":                     {"incident", "open"},
+		"needs the alarm's name":                         {"incident", "report-alarm"},
+		`state is "LOUD": want one of ALARM`:             {"incident", "report-alarm", "5xx", "--alarm-state", "LOUD", "--system", "../examples/system.yaml"},
+		`impact is "huge": want one of high`:             {"incident", "report-alarm", "5xx", "--impact", "huge", "--system", "../examples/system.yaml"},
+		`field "colour" is unknown`:                      {"incident", "open", "--input", "../examples/incident.json", "--set", "colour=red", "--system", "../examples/system.yaml"},
+		"--limit 0: must be at least 1":                  {"incident", "list", "--limit", "0"},
+		`--severity "grave" is unknown; system.yaml has`: {"incident", "list", "--severity", "grave"},
+		"needs an incident's number or run":              {"incident", "show"},
+		"needs a problem's number":                       {"problem", "show"},
+		`--value "x": write it as NAME=VALUE`:            {"acknowledge", "r", "--as", "tanaka", "--reason", "x", "--value", "x"},
+		"why severity? give --reason":                    {"severity", "r", "--as", "sato", "--value", "severity=critical"},
 	} {
 		code, out, problem := newCLI(t).run(t, args...)
 		require.Equal(t, exitUsage, code, "%v: %s", args, problem)
@@ -60,6 +61,21 @@ func TestAlarmsThatAreReportedDoNotLookAlike(t *testing.T) {
 	found, err = store.SimilarIncidents(t.Context(), reported("INC-3", "gzs-api-5xx"))
 	require.NoError(t, err)
 	require.Len(t, found, 1)
+}
+
+func TestAnAlarmOfAnInputIsOneEvent(t *testing.T) {
+	given := workflows.IncidentInput{Title: "検索不可", Alarm: &workflows.IncidentAlarm{Alarm: "gzs-api-5xx", State: "ALARM"}}
+	raw, err := oneEvent([]byte(`{}`), &given)
+	require.NoError(t, err)
+	started := jsonOf[workflows.IncidentInput](t, string(raw))
+	require.NotEmpty(t, started.Alarm.ID)
+	require.Equal(t, given, started, "the input and the signal have the same event")
+	again, err := oneEvent(raw, &started)
+	require.NoError(t, err)
+	require.Equal(t, raw, again, "one that has an ID keeps it")
+	none, err := oneEvent([]byte(`{}`), &workflows.IncidentInput{})
+	require.NoError(t, err)
+	require.Equal(t, []byte(`{}`), none)
 }
 
 func TestTheNextDueClockIsShown(t *testing.T) {

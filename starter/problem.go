@@ -14,7 +14,8 @@ func (a *app) problemCommand() *cobra.Command {
 		Use:   "problem",
 		Short: "Read the records of problems: root causes, known errors, actions",
 		Long: `When the ministry closes an incident its root cause and the actions against it become a problem record. A new incident that looks
-like an old one is shown that one's root cause and work-around.`,
+like an old one is shown that one's root cause and work-around. Whether an action has been taken is followed up outside of tejun:
+nothing here marks one as done, or closes a problem.`,
 		Example: "  starter problem list\n  starter problem show PRB-20270118-0a1b2c3d4e5f",
 	}, a.problemListCommand(), a.problemShowCommand())
 }
@@ -22,14 +23,15 @@ like an old one is shown that one's root cause and work-around.`,
 func (a *app) problemListCommand() *cobra.Command {
 	var all bool
 	c := &cobra.Command{
-		Use:     "list",
-		Short:   "List problems, the newest first",
-		Long:    "Lists the problems with actions to be taken; --all adds the closed ones. DUE is the first day on which an action is due.",
+		Use:   "list",
+		Short: "List problems, the newest first",
+		Long: `Lists the problems that incidents have left, with their actions. DUE is the first day on which one of them is due, whether it has been
+taken or not. --all adds those whose record says closed; this edition closes none.`,
 		Example: "  starter problem list\n  starter problem list --all --json",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.problemList(cmd.Context(), all) },
 	}
-	c.Flags().BoolVar(&all, "all", false, "closed ones too")
+	c.Flags().BoolVar(&all, "all", false, "those whose record says closed too")
 	return c
 }
 
@@ -44,7 +46,7 @@ func (a *app) problemList(ctx context.Context, all bool) error {
 		return a.printJSON(append([]records.Problem{}, list...))
 	}
 	if len(list) == 0 {
-		a.printf("No problems%s.\n", map[bool]string{false: " with actions to be taken; --all shows closed ones", true: ""}[all])
+		a.printf("No problems%s.\n", map[bool]string{false: " are open", true: ""}[all])
 		return nil
 	}
 	g := newGrid("STATE", "NUMBER", "INCIDENT", "DUE", "TITLE", "ROOT CAUSE")
