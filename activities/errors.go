@@ -119,6 +119,7 @@ var codes = map[string]string{
 	"ServiceNotFoundException":           NotFound,
 	"DBClusterNotFoundFault":             NotFound,
 	"DBClusterSnapshotNotFoundFault":     NotFound,
+	"DBSubnetGroupNotFoundFault":         NotFound,
 	"DBInstanceNotFound":                 NotFound,
 	"ResourceNotFound":                   NotFound,
 	"ResourceNotFoundException":          NotFound,

@@ -20,14 +20,48 @@ var roomNeeded = []struct {
 	room  int64
 }{{"DBClusters", 1}, {"DBInstances", 1}, {"ManualClusterSnapshots", 1}}
 
-// CheckReadinessQuotas looks whether RDS has room in the DR region. Of a cluster that a run has restored there is no need for another.
+// enoughZones is in how many availability zones Aurora wants the subnets of a cluster to lie.
+const enoughZones = 2
+
+// subnetGroup looks whether the subnets are there in which the restored cluster is to lie.
+func subnetGroup(ctx context.Context, client *rds.Client, seen *ReadinessSeen, name, region string) error {
+	if name == "" {
+		return nil
+	}
+	out, err := client.DescribeDBSubnetGroups(ctx, &rds.DescribeDBSubnetGroupsInput{DBSubnetGroupName: &name})
+	if err = Classify(err, "read the DB subnet group "+name+" in "+region); isType(err, NotFound) {
+		seen.find("subnet-group-missing", name, map[string]string{"region": region})
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, g := range out.DBSubnetGroups {
+		zones := map[string]bool{}
+		for _, s := range g.Subnets {
+			if aws.ToString(s.SubnetStatus) == "Active" && s.SubnetAvailabilityZone != nil {
+				zones[aws.ToString(s.SubnetAvailabilityZone.Name)] = true
+			}
+		}
+		if status := aws.ToString(g.SubnetGroupStatus); status != "Complete" || len(zones) < enoughZones {
+			seen.find("subnet-group-unfit", name, map[string]string{"region": region, "status": status, "zones": strconv.Itoa(len(zones)), "need": strconv.Itoa(enoughZones)})
+		}
+	}
+	return nil
+}
+
+// CheckReadinessQuotas looks whether RDS has room in the DR region, and subnets for the restored cluster. Of a cluster that a run has restored there is no need for another.
 func (a *Readiness) CheckReadinessQuotas(ctx context.Context, in ReadinessCheck) (ReadinessSeen, error) {
 	seen := ReadinessSeen{Findings: []readiness.Finding{}}
 	s, cfg, err := a.there()
 	if err != nil {
 		return seen, err
 	}
-	out, err := rds.NewFromConfig(cfg).DescribeAccountAttributes(ctx, &rds.DescribeAccountAttributesInput{})
+	client := rds.NewFromConfig(cfg)
+	if err := subnetGroup(ctx, client, &seen, s.Disaster.Database.SubnetGroup, s.AWS.DRRegion); err != nil {
+		return seen, err
+	}
+	out, err := client.DescribeAccountAttributes(ctx, &rds.DescribeAccountAttributesInput{})
 	if err != nil {
 		return seen, Classify(err, "read the quotas of RDS in "+s.AWS.DRRegion)
 	}

@@ -107,7 +107,7 @@ func TestEverythingThatStandsInTheWayIsFound(t *testing.T) {
 		"no pipeline":                          {described(func(s *system.System) { s.Disaster.Pipeline = "none" }), []string{"pipeline-missing/none"}},
 		"an image too many":                    {described(func(s *system.System) { s.Disaster.ECS.Services = s.Disaster.ECS.Services[:1] }), nil},
 		"a pipeline that asks people": {described(func(s *system.System) { s.Disaster.Pipeline, s.AWS.DRRegion = "gzs-web", s.AWS.Region }),
-			[]string{"bucket-elsewhere/gzs-infra-disaster", "copy-missing/", "pipeline-unfit/gzs-web", "service-missing/api", "service-missing/web"}},
+			[]string{"bucket-elsewhere/gzs-infra-disaster", "copy-missing/", "pipeline-unfit/gzs-web", "service-missing/api", "service-missing/web", "subnet-group-missing/gzs-infra-dr-db"}},
 		"a stage that lets nothing in": {(*bench).closed, []string{"pipeline-closed/Deploy"}},
 		"a pipeline that failed":       {func(b *bench) { b.tampered(failedPipeline) }, []string{"pipeline-failed/gzs-dr"}},
 		"a pipeline without an image": {func(b *bench) { b.tampered(pipelineOf("gzs/web")) },
@@ -116,7 +116,7 @@ func TestEverythingThatStandsInTheWayIsFound(t *testing.T) {
 		"a service at work": {func(b *bench) { b.scale("gzs-api-dr", 1) }, []string{"service-not-at-rest/api"}},
 		"a service of another image": {func(b *bench) { b.tampered(definitionOf("gzs-api-dr", "x/gzs/other@sha256:1")) },
 			[]string{"service-unfit/api"}},
-		"another region":      {described(func(s *system.System) { s.AWS.DRRegion = "us-west-2" }), []string{"bucket-elsewhere/gzs-infra-disaster", "copy-missing/", "pipeline-missing/gzs-dr", "repository-missing/api", "repository-missing/web", "service-missing/api", "service-missing/web"}},
+		"another region":      {described(func(s *system.System) { s.AWS.DRRegion = "us-west-2" }), []string{"bucket-elsewhere/gzs-infra-disaster", "copy-missing/", "pipeline-missing/gzs-dr", "repository-missing/api", "repository-missing/web", "service-missing/api", "service-missing/web", "subnet-group-missing/gzs-infra-dr-db"}},
 		"a newer release":     {(*bench).released, []string{"image-missing/web"}},
 		"a record of no name": {described(func(s *system.System) { s.Disaster.Redirect.DR = "nagoya" }), []string{"record-unfit/drill.gzs.example.go.jp", "record-unfit/www.gzs.example.go.jp"}},
 		"no zone":             {described(func(s *system.System) { s.Disaster.Redirect.Zone = "Z0NONE" }), []string{"record-unfit/drill.gzs.example.go.jp", "record-unfit/www.gzs.example.go.jp"}},
@@ -124,6 +124,10 @@ func TestEverythingThatStandsInTheWayIsFound(t *testing.T) {
 		"a long TTL":          {described(func(s *system.System) { s.Disaster.Budgets.Outside = system.Duration(30 * time.Second) }), []string{"record-ttl/www.gzs.example.go.jp"}},
 		"no room": {func(b *bench) { b.tampered(quota("DBClusters", 40)) },
 			[]string{"quota-short/DBClusters"}},
+		"no subnets":                {(*bench).withoutSubnets, []string{"subnet-group-missing/gzs-infra-dr-db"}},
+		"subnets of another region": {described(func(s *system.System) { s.Disaster.Database.SubnetGroup = s.Database.Restore.SubnetGroup }), []string{"subnet-group-missing/gzs-infra-db"}},
+		"subnets in one zone":       {func(b *bench) { b.tampered(subnetsOf(1, "Complete")) }, []string{"subnet-group-unfit/gzs-infra-dr-db"}},
+		"subnets that are not":      {func(b *bench) { b.tampered(subnetsOf(2, "Incomplete")) }, []string{"subnet-group-unfit/gzs-infra-dr-db"}},
 		"a quota that nobody knows": {func(b *bench) { b.tampered(quota("DBInstances", -1)) }, []string{"quota-unknown/DBInstances"}},
 		"a declarer without a role": {described(func(s *system.System) { s.People[2].Roles = []string{system.RoleOperator} }), []string{"declarer-unfit/suzuki"}},
 		"a declarer who left":       {described(func(s *system.System) { s.Disaster.Declare[1].Person = "yamada" }), []string{"declarer-unfit/yamada"}},
@@ -357,6 +361,21 @@ func (b *bench) inDR() aws.Config {
 func (b *bench) scale(service string, tasks int32) {
 	b.t.Helper()
 	_, err := ecs.NewFromConfig(b.inDR()).UpdateService(b.t.Context(), &ecs.UpdateServiceInput{Cluster: &b.system.Disaster.ECS.Cluster, Service: &service, DesiredCount: &tasks})
+	require.NoError(b.t, err)
+}
+
+// subnetsOf is a DB subnet group in so many zones.
+func subnetsOf(zones int, status string) func(any) {
+	return func(out any) {
+		if o, ok := out.(*rds.DescribeDBSubnetGroupsOutput); ok {
+			o.DBSubnetGroups[0].Subnets, o.DBSubnetGroups[0].SubnetGroupStatus = o.DBSubnetGroups[0].Subnets[:zones], &status
+		}
+	}
+}
+
+func (b *bench) withoutSubnets() {
+	b.t.Helper()
+	_, err := rds.NewFromConfig(b.inDR()).DeleteDBSubnetGroup(b.t.Context(), &rds.DeleteDBSubnetGroupInput{DBSubnetGroupName: &b.system.Disaster.Database.SubnetGroup})
 	require.NoError(b.t, err)
 }
 

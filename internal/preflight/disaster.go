@@ -1,6 +1,7 @@
 package preflight
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -107,6 +108,7 @@ func disasterGrants(sys *system.System) []grant {
 		{[]string{"rds:CreateDBInstance"}, clusters},
 		{[]string{"rds:CreateDBInstance", "rds:DescribeDBInstances", "rds:DeleteDBInstance", "rds:AddTagsToResource"}, instances},
 		{[]string{"rds:DescribeAccountAttributes"}, []string{"*"}},
+		{[]string{"rds:DescribeDBSubnetGroups"}, []string{arn("rds", "subgrp:"+cmp.Or(v.Database.SubnetGroup, "default"))}},
 		{[]string{"s3:PutObject", "s3:GetObject"}, []string{"arn:aws:s3:::" + v.Reports.Bucket + "/" + v.Reports.Prefix + "*"}},
 	}
 	if v.Database.Via == system.ViaSnapshot {

@@ -21,7 +21,9 @@ type transition struct {
 	At       time.Time
 }
 
-func transitionKey(pipeline, stage string) string { return transitionKind + "/" + pipeline + "/" + stage }
+func transitionKey(pipeline, stage string) string {
+	return transitionKind + "/" + pipeline + "/" + stage
+}
 
 // stageOf finds the stage whose way in is meant. The sandbox holds executions up before the deployment of a pipeline without an approval.
 func (c *call) stageOf(name, stage *string, way types.StageTransitionType) (pipeline, error) {

@@ -29,7 +29,7 @@ func rdsOperations() map[string]operation {
 	cluster := func(id *string) about { return about{dbClusterKind + "/" + rdsName(id), ""} }
 	instance := func(id *string) about { return about{dbInstanceKind + "/" + rdsName(id), ""} }
 	snapshot := func(id *string) about { return about{snapshotKind + "/" + rdsName(id), ""} }
-	return byName(append(rdsGlobalOperations(),
+	return byName(append(append(rdsGlobalOperations(), rdsSubnetOperations()...),
 		handle(reads, "DBClusterIdentifier Filters Marker MaxRecords", func(in *rds.DescribeDBClustersInput) about {
 			return cluster(in.DBClusterIdentifier)
 		}, describeDBClusters),

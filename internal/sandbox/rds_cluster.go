@@ -254,7 +254,12 @@ func (c *call) newDBCluster(id *string, like DBCluster, tags []types.Tag, isReal
 	if err != nil {
 		return nil, err
 	}
-	r.SubnetGroup = orElse(r.SubnetGroup, "default")
+	if r.SubnetGroup != "" && r.SubnetGroup != defaultSubnetGroup {
+		if _, err := c.subnetGroup(&r.SubnetGroup); err != nil {
+			return nil, err
+		}
+	}
+	r.SubnetGroup = orElse(r.SubnetGroup, defaultSubnetGroup)
 	if len(r.SecurityGroups) == 0 {
 		r.SecurityGroups = []string{"sg-default"}
 	}

@@ -31,7 +31,7 @@ func (s *Sandbox) Seed(ctx context.Context, sys *system.System) error {
 			return err
 		}
 		for _, seed := range []func(*call, *system.System) error{
-			seedEdge, seedWAF, seedBuckets, seedECS, seedDatabase, seedAlarms, seedJobs, seedMail, seedSettings, seedEventLogs, seedRole, seedReleases, seedDisaster,
+			seedEdge, seedWAF, seedBuckets, seedECS, seedDatabase, seedSubnetGroups, seedAlarms, seedJobs, seedMail, seedSettings, seedEventLogs, seedRole, seedReleases, seedDisaster,
 		} {
 			if err := seed(c, sys); err != nil {
 				return fmt.Errorf("seed the sandbox from %s: %w", sys.ID, err)
@@ -171,7 +171,7 @@ func seedRole(c *call, sys *system.System) error {
 			"config:GetComplianceDetailsByConfigRule", "config:GetResourceConfigHistory",
 			"sts:GetCallerIdentity", "iam:GetRole", "iam:SimulatePrincipalPolicy",
 			"route53:ListHostedZones", "route53:GetHostedZone", "route53:ListResourceRecordSets", "route53:ChangeResourceRecordSets", "route53:GetChange",
-			"rds:DescribeGlobalClusters", "rds:SwitchoverGlobalCluster", "rds:FailoverGlobalCluster", "rds:DescribeAccountAttributes", "codepipeline:ListTagsForResource",
+			"rds:DescribeGlobalClusters", "rds:SwitchoverGlobalCluster", "rds:FailoverGlobalCluster", "rds:DescribeAccountAttributes", "rds:DescribeDBSubnetGroups", "codepipeline:ListTagsForResource",
 		},
 	})
 }
