@@ -247,7 +247,7 @@ func (d *disaster) dataBack(ctx workflow.Context) (asked bool, err error) {
 	for n, at := range d.reminders(ctx) {
 		question.Alarms = append(question.Alarms, runbook.Alarm{At: at, Do: tell(n + 1)})
 	}
-	workflow.GoNamed(ctx, "data-back", tell(0))
+	d.meanwhile(ctx, "data-back", tell(0))
 	return true, d.stage(ctx, "data-back", drillreport.PartReturn, func(ctx workflow.Context) error {
 		answer, err := d.Asked(ctx, runbook.Waiting, question)
 		switch {

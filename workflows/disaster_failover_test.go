@@ -132,7 +132,7 @@ func TestThePlanOfAFailoverIsNotThatOfASwitchover(t *testing.T) {
 	for _, manner := range []string{system.DisasterGraceful, system.DisasterUngraceful} {
 		r := newRegions(t)
 		r.via = system.ViaGlobalCluster
-		r.answers(through("decision fence", "rollback", "sato"))
+		r.answers(through("approval declare", "reject", "sato"))
 		_ = r.recover(realInput(manner))
 		for _, c := range r.status().Plan.Changes {
 			if c.Resource == "rds:global-cluster" {
