@@ -55,3 +55,36 @@ func TestAReleaseOfWhoseEndNobodyCouldBeToldIsHeld(t *testing.T) {
 	require.Contains(t, w.mails("operators"), rolledBack)
 	require.Zero(t, r.kinds("not-told"))
 }
+
+// The mail about the end may be in doubt, as any mail: it is a person's to decide, and the release has ended as it was.
+func TestMailAboutTheEndOfAReleaseOfUnknownFateIsAPersonsToDecide(t *testing.T) {
+	t.Parallel()
+	const subject = "【リリース完了】申請画面の改善（第2版）"
+	for kind, outcome := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			w := releases(t, func(s *system.System) { s.Releases.Watch.Duration = system.Duration(5 * time.Second) })
+			r := w.begin("Release", wanted(t, sandbox.ImageNext))
+			s := r.asks("approval", "release")
+			r.officersAreTold(1)
+			w.fault(sandbox.Fault{Service: "sesv2", Operation: "SendEmail", Kind: kind, Times: 1})
+			r.answer(s, runbook.Approve, "sato")
+			if kind != sandbox.FaultThrottle {
+				held := r.asks("held", "tell-end")
+				require.Contains(t, step(t, held, "tell-end").Error, "may or may not have been sent")
+				there := slices.Contains(r.mails("operators"), subject)
+				require.Equal(t, kind == sandbox.FaultExecutedThenTimeout, there)
+				answer := runbook.Retry
+				if there {
+					answer = runbook.Skip
+				}
+				r.answer(held, answer, "kato")
+			}
+			r.done()
+			require.Equal(t, 1, struck(w.journal(), "SendEmail", outcome), "the fault struck")
+			require.Equal(t, 1, countOf(w.mails("operators"), subject), "it was sent once")
+			require.Equal(t, broughtIn, w.made())
+			w.isReleased(true)
+		})
+	}
+}
