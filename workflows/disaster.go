@@ -105,6 +105,7 @@ type disaster struct {
 	looks          bool // after a redirect that failed, whether they were
 	looksApart     bool // the check from outside after the way back is a step by itself
 	redirectedBack bool
+	seenBack       bool // the primary region has answered from outside after that
 	returning      bool // an officer has decided that they go back
 	remembers      bool // an earlier life of the run, before a Reset, counts
 	again          bool // there may have been one

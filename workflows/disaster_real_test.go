@@ -252,6 +252,10 @@ func TestPeopleMayVouchForADRRegionThatTheCheckDoesNotSee(t *testing.T) {
 			err := r.recover(realInput("graceful"))
 			require.Equal(t, c.outcome == records.DisasterReturned, err == nil, "%v", err)
 			require.Equal(t, c.outcome, r.row().Outcome)
+			if err == nil {
+				require.Equal(t, home, r.at.Record, "the skip was looked at")
+				require.Empty(t, r.letter("disaster-returned")["seen"], "nobody has seen the primary region from outside")
+			}
 			require.Nil(t, r.row().RTO)
 			require.Nil(t, r.row().RestoredAt)
 			const remark = "機械では測定していません"

@@ -72,6 +72,7 @@ func (d *disaster) redirectStep() runbook.StepSpec {
 			return err
 		},
 		Undo: d.redirectBack, UndoTitle: "接続先の切り戻し · Redirect " + d.on.RecordName + " to the primary region again",
+		Skipped: d.recordsBack,
 	}
 }
 
@@ -244,6 +245,7 @@ func (d *disaster) retries(step string) (n int) {
 func (d *disaster) lookBack(ctx workflow.Context, policy runbook.Policy) error {
 	return d.stage(ctx, "outside-back", drillreport.PartReturn, func(ctx workflow.Context) error {
 		seen, err := d.lookOutside(ctx, policy, d.on.Region)
+		d.seenBack = err == nil
 		if err == nil && d.result.RestoredAt != nil {
 			d.result.ReturnedAt = &seen.At
 		}

@@ -148,7 +148,7 @@ func (d *disaster) wayBack(ctx workflow.Context, err error) error {
 		return left
 	}
 	if err == nil {
-		d.tell(ctx, "disaster-returned", map[string]string{"detail": d.measured(), "left": d.left()})
+		d.tell(ctx, "disaster-returned", map[string]string{"detail": d.measured(), "left": d.left(), "seen": mark(d.seenBack)})
 	}
 	return err
 }

@@ -91,7 +91,7 @@ func (d *disaster) database() runbook.StepSpec {
 			}
 			return d.promoted(ctx, d.on.DRRegion)
 		}
-		step.Undo = d.switchBack
+		step.Undo, step.Skipped = d.switchBack, d.writerBack
 		step.UndoTitle = "書込み先を元のリージョンへ戻す · Make the primary region the writer again"
 	case d.on.Via == system.ViaGlobalCluster:
 		step.Do = d.failOver
