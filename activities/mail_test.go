@@ -200,7 +200,13 @@ func TestMailOfADisasterSaysTheOutcomeInWordsAndWhatIsLeft(t *testing.T) {
 		require.False(t, told[words], "%s: %s", outcome, words)
 		told[words] = true
 	}
-	_, body, err := renderMail(b.system, Mail{Template: "disaster-returned", Data: data})
+	_, body, err := renderMail(b.system, Mail{Template: "disaster-report", Data: map[string]string{
+		"mode": "real", "title": "件名", "detail": "―", "runId": "r", "outcome": records.DisasterUndone, "left": "・クラスター tejun-dr-1",
+	}})
+	require.NoError(t, err)
+	require.NotContains(t, body, "すべて取り消し", "it was not")
+	require.Contains(t, body, "残っております。\n・クラスター tejun-dr-1\n")
+	_, body, err = renderMail(b.system, Mail{Template: "disaster-returned", Data: data})
 	require.NoError(t, err)
 	require.Contains(t, body, "待機の状態に戻しております")
 	const seen = "応答していることを外部から確認いたしました"

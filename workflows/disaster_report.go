@@ -10,6 +10,7 @@ import (
 
 	"tejun/activities"
 	"tejun/internal/drillreport"
+	store "tejun/internal/records"
 	"tejun/workflows/runbook"
 )
 
@@ -74,7 +75,12 @@ func (d *disaster) report(ctx workflow.Context, ended error) error {
 func (d *disaster) tellReport(ctx workflow.Context, kept activities.DisasterReportKept) {
 	ctx, stop := workflow.NewDisconnectedContext(ctx)
 	defer stop()
+	left := ""
+	if d.wentBack() {
+		left = d.left()
+	}
 	d.Tell(ctx, "disaster-report", "disaster-report", d.on.MailList, map[string]string{
+		"left":     left,
 		"detail":   d.measured(),
 		"outcome":  d.result.Outcome,
 		"services": fmt.Sprintf("%s (SHA-256 %s)\n%s (SHA-256 %s)", kept.HTML.Location, kept.HTML.SHA256, kept.XLSX.Location, kept.XLSX.SHA256),
@@ -90,6 +96,9 @@ func (d *disaster) compose(ctx workflow.Context, ended error) (drillreport.Repor
 	d.result.Outcome = d.outcome(ended)
 	r := d.figures(ctx)
 	r.Outcome, r.Note, r.Earlier = d.result.Outcome, d.note, earlier.Earlier
+	if d.wentBack() {
+		r.Left = d.left()
+	}
 	if ended != nil {
 		r.Note = strings.TrimPrefix(r.Note+" / "+runbook.Words(ended), " / ")
 	}
@@ -99,6 +108,11 @@ func (d *disaster) compose(ctx workflow.Context, ended error) (drillreport.Repor
 	row := r.Record(d.Operation(), nil)
 	d.result.RTO, d.result.RTOHuman, d.result.RPO = row.RTO, row.RTOHuman, row.RPO
 	return r, nil
+}
+
+// wentBack tells whether the run says of itself that everything went back, so that what did not has to be named.
+func (d *disaster) wentBack() bool {
+	return d.result.Outcome == store.DisasterReturned || d.result.Outcome == store.DisasterUndone
 }
 
 // figures is the report as far as the run has come, without its steps.

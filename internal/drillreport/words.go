@@ -39,6 +39,25 @@ var (
 	}
 )
 
+// undoneInPart is an outcome of its own: the register does not tell it from the one by which nothing is left.
+const undoneInPart = "中止（残存あり：備考参照）"
+
+// Ended says how the run ended.
+func (r Report) Ended() string {
+	if r.Outcome == records.DisasterUndone && clean(r.Left) != "" {
+		return undoneInPart
+	}
+	return word(outcomeWords, r.Outcome)
+}
+
+// Remarks are the note, and what is left.
+func (r Report) Remarks() string {
+	if left := clean(r.Left); left != "" {
+		return strings.TrimPrefix(r.Note+" / 残存："+left, " / ")
+	}
+	return r.Note
+}
+
 func word(words map[string]string, value string) string {
 	if w, known := words[value]; known {
 		return w
