@@ -225,7 +225,7 @@ func (d *disaster) outsideBack() runbook.StepSpec {
 			if err == nil || runbook.WasCancelled(ctx, err) || looked <= 1+d.retries(name) {
 				return err
 			}
-			d.noted("切り戻し後に本番系が応答することを外部から確認できませんでした（%s）", runbook.Words(err))
+			d.noted("切り戻し後に本番系が応答することを外部から確認できませんでした（%s）", quoted(runbook.Words(err)))
 			return nil
 		},
 	}

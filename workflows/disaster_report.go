@@ -32,7 +32,7 @@ func (d *disaster) stage(ctx workflow.Context, name, part string, do func(workfl
 	err := do(ctx)
 	d.stages[i].end, d.stages[i].failed = now(ctx), ""
 	if err != nil {
-		d.stages[i].failed = runbook.Words(err)
+		d.stages[i].failed = "記録：" + quoted(runbook.Words(err))
 	}
 	return err
 }
@@ -100,7 +100,7 @@ func (d *disaster) compose(ctx workflow.Context, ended error) (drillreport.Repor
 		r.Left = d.left()
 	}
 	if ended != nil {
-		r.Note = strings.TrimPrefix(r.Note+" / "+runbook.Words(ended), " / ")
+		r.Note = strings.TrimPrefix(r.Note+" / "+endInWords(ended, d.result.Outcome), " / ")
 	}
 	r.Steps, r.Budgets, r.Decisions = d.timeline(), d.budgetsOf(), d.decisions()
 	head := d.Status().Evidence
@@ -252,7 +252,7 @@ func (d *disaster) waitsIn(s stage) []drillreport.Span {
 			continue
 		}
 		to := w.To
-		spans = append(spans, drillreport.Span{From: w.From, To: &to, Who: w.Who, Why: w.Why})
+		spans = append(spans, drillreport.Span{From: w.From, To: &to, Who: w.Who, Why: japanese(w.Why)})
 	}
 	return spans
 }
@@ -292,7 +292,7 @@ func (d *disaster) decisions() []drillreport.Decision {
 		if who == "" {
 			who = a.By
 		}
-		all = append(all, drillreport.Decision{At: a.At, Who: who, What: a.Gate, Answer: a.Action, Comment: a.Reason, Refused: a.Refusal})
+		all = append(all, drillreport.Decision{At: a.At, Who: who, What: a.Gate, Answer: a.Action, Comment: a.Reason, Refused: refusalInWords(a.Refusal)})
 	}
 	return all
 }

@@ -79,7 +79,7 @@ func (d *disaster) bringData(ctx workflow.Context) error {
 			err = runbook.End(runbook.ErrExpired, "until %s nobody said that the data are in the primary region again", runbook.JST(d.on.HoldUntil))
 		}
 		if err == nil {
-			d.noted("%s brought the data back: %s", answer.By, answer.Reason)
+			d.broughtBack(answer)
 		}
 		return err
 	})
