@@ -21,7 +21,7 @@ const (
 // what the users see counts, not what Route 53 says.
 func (d *disaster) redirect(ctx workflow.Context) error {
 	if d.real() { // somebody may have started the primary region again meanwhile
-		if err := d.certain(ctx); err != nil {
+		if err := d.certainAgain(ctx); err != nil {
 			return err
 		}
 	}

@@ -257,9 +257,9 @@ func (d *disaster) waitsIn(s stage) []drillreport.Span {
 	return spans
 }
 
-// overSteps are the budgets of parts that are more than one step: the fence with its doubts, the wait for the TTL with the check
+// overSteps are the budgets of parts that are more than one step: the fence with its doubts, before the redirect once more, the wait for the TTL with the check
 // from outside, the stay in the DR region, and the way back. The report tells them by themselves.
-var overSteps = []string{"fence", "outside", "stay", "return"}
+var overSteps = []string{"fence", fenceAgain, "outside", "stay", "return"}
 
 // budgetsOf are the budgets of several steps, as the console shows them.
 func (d *disaster) budgetsOf() (all []drillreport.Budget) {

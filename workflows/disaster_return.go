@@ -40,7 +40,7 @@ func (d *disaster) decideReturn(ctx workflow.Context) error {
 		return nil
 	}
 	if workflow.GetVersion(ctx, backEdition, workflow.DefaultVersion, 1) != workflow.DefaultVersion {
-		return d.goBack(ctx)
+		return d.goBackWithin(ctx)
 	}
 	if err := d.bringData(ctx); err != nil {
 		return err
@@ -140,7 +140,7 @@ func (d *disaster) wayBack(ctx workflow.Context, err error) error {
 		return left
 	}
 	if d.returning {
-		left = d.within(ctx, "return", "切り戻し · The way back", back)
+		left = d.wayBackWithin(ctx, back)
 	} else {
 		_ = back(ctx)
 	}
