@@ -3,6 +3,7 @@ package workflows
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,24 +17,22 @@ import (
 func quoted(words string) string { return "「" + words + "」" }
 
 // ends is what the kinds of ends are in words.
-var ends = map[string]string{
-	runbook.ErrInvalidInput: "入力に誤りがあるため終了しました",
-	runbook.ErrRefused:      "条件を満たさないため終了しました",
-	runbook.ErrRejected:     "却下されたため終了しました",
-	runbook.ErrExpired:      "期限までに回答がなかったため終了しました",
-	runbook.ErrCancelled:    "中止の指示により終了しました",
-	runbook.ErrRolledBack:   "手順の失敗、または中止の判断により終了しました",
-	runbook.ErrEvidenceLost: "証跡を書き込めませんでした",
-	runbook.ErrUndoFailed:   "元に戻せなかったものがあります",
+var ends = []struct{ kind, is string }{
+	{runbook.ErrInvalidInput, "入力に誤りがあるため終了しました"},
+	{runbook.ErrRefused, "条件を満たさないため終了しました"},
+	{runbook.ErrRejected, "却下されたため終了しました"},
+	{runbook.ErrExpired, "期限までに回答がなかったため終了しました"},
+	{runbook.ErrCancelled, "中止の指示により終了しました"},
+	{runbook.ErrRolledBack, "手順の失敗、または中止の判断により終了しました"},
+	{runbook.ErrEvidenceLost, "証跡を書き込めませんでした"},
+	{runbook.ErrUndoFailed, "元に戻せなかったものがあります"},
 }
 
 // endInWords says in Japanese how a run ended, and quotes what it said itself.
 func endInWords(err error, outcome string) string {
 	words := "異常が発生したため終了しました"
-	for kind, said := range ends {
-		if runbook.IsEnd(err, kind) {
-			words = said
-		}
+	if i := slices.IndexFunc(ends, func(end struct{ kind, is string }) bool { return runbook.IsEnd(err, end.kind) }); i >= 0 {
+		words = ends[i].is
 	}
 	if outcome == store.DisasterStays || outcome == store.DisasterFailed {
 		words += "。変更したものは自動では元に戻りません"
