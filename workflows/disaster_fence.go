@@ -34,6 +34,9 @@ func (c *fenceChanges) compute(ctx workflow.Context, d *disaster) ([]plan.Change
 		return []plan.Change{change}, err
 	}
 	if err := c.read(ctx, d); err != nil {
+		if runbook.WasCancelled(ctx, err) {
+			return nil, err
+		}
 		return nil, fmt.Errorf("the primary region does not answer (%s): ask for an ungraceful recovery instead", runbook.Words(err))
 	}
 	var all []plan.Change
