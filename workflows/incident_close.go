@@ -198,9 +198,13 @@ func (h *handling) tellClosed() runbook.StepSpec {
 				detail += "障害報告書：" + r.Location + "\nSHA-256：" + r.SHA256 + "\n"
 			}
 			lists := []string{h.on.ReportList, h.on.Operators}
-			var failed error
+			data := map[string]string{"end": runbook.JapaneseTime(*h.record.ClosedAt), "detail": detail, "error": h.problem.RootCause}
+			if workflow.GetVersion(ctx, "closure-told-as-step", workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+				return h.NotifyEach(ctx, "tell-closed", "incident-closed", lists, data)
+			}
+			var failed error // of a closure that was told before: what is in doubt is not sent again
 			for _, list := range slices.Compact(lists) {
-				failed = errors.Join(failed, h.Notify(ctx, "closed-"+list, "incident-closed", list, map[string]string{"end": runbook.JapaneseTime(*h.record.ClosedAt), "detail": detail, "error": h.problem.RootCause}))
+				failed = errors.Join(failed, h.Notify(ctx, "closed-"+list, "incident-closed", list, data))
 			}
 			return failed
 		},
