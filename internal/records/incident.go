@@ -100,7 +100,7 @@ type Fact struct {
 type IncidentNote struct {
 	At   time.Time `json:"at"`
 	By   string    `json:"by"`
-	Kind string    `json:"kind"` // note, workaround, pause, resume, severity, recovery, closure
+	Kind string    `json:"kind"` // note, workaround, relapse, pause, resume, severity, recovery, rejected, cause-dropped
 	Text string    `json:"text"`
 }
 
