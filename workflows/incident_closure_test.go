@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"tejun/activities"
+	"tejun/internal/records"
 	"tejun/workflows/runbook"
 )
 
@@ -89,4 +91,45 @@ func TestARelapseThatNoAlarmShowsIsReportedByPeople(t *testing.T) {
 			require.Equal(t, 2*time.Hour, o.result().Clocks[2].Elapsed)
 		})
 	}
+}
+
+// The facts around the detection stay in the record and in 障害報告書, whatever is diagnosed later, and though that fails.
+func TestALaterDiagnosisKeepsWhatTheFirstOneHasFound(t *testing.T) {
+	o := withOutbreak(newWorld(t))
+	o.facts = func(in activities.IncidentSources) []records.Fact {
+		n := len(o.sources)
+		facts := make([]records.Fact, 100)
+		for i := range facts {
+			facts[i] = records.Fact{Source: "ecs", What: fmt.Sprintf("of diagnosis %d", n), At: in.Until, Bad: i == 0}
+		}
+		return facts
+	}
+	o.fail["CollectIncidentFacts"] = func(n int) error {
+		if n == 2 {
+			return refusedWith("nobody may read")
+		}
+		return nil
+	}
+	o.say(minute(5), "tanaka", "acknowledge", nil)
+	for n := range 3 {
+		o.say(minute(20+10*n), "kato", "note", map[string]string{"kind": "diagnose"})
+	}
+	o.env.RegisterDelayedCallback(func() {
+		facts := o.last().Facts
+		require.Len(t, facts, 100+1)
+		require.Contains(t, facts[100].What, "could not be made: ")
+		require.Equal(t, []any{"diagnosis", true, minute(20).UTC()}, []any{facts[100].Source, facts[100].Bad, facts[100].At.UTC().Truncate(time.Minute)})
+	}, 25*time.Minute)
+	o.env.RegisterDelayedCallback(func() {
+		facts := o.last().Facts
+		require.Len(t, facts, 100+1+101)
+		require.Equal(t, []string{"of diagnosis 1", "再調査 · diagnosed again: 100 facts", "of diagnosis 2"}, []string{facts[99].What, facts[101].What, facts[102].What})
+		require.Equal(t, minute(30).UTC(), facts[101].At.UTC().Truncate(time.Minute))
+	}, 35*time.Minute)
+	o.settled()
+	require.NoError(t, o.handle(reported()))
+	facts := o.reports[0].Incident.Facts
+	require.Len(t, facts, 100+101, "the oldest of the later ones have gone: 250 is the most")
+	require.Equal(t, []string{"of diagnosis 1", "再調査 · diagnosed again: 100 facts", "of diagnosis 3"}, []string{facts[0].What, facts[100].What, facts[101].What})
+	require.Contains(t, o.mails[len(o.mails)-1].Data["detail"], "ecs：of diagnosis 3", "mail says the newest")
 }

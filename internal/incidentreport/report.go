@@ -69,7 +69,16 @@ var noteWords = map[string]string{
 }
 
 func sortOut(in records.Incident, person func(string) string) parts {
-	p := parts{Facts: in.Facts[:min(len(in.Facts), mostFacts)]}
+	p := parts{}
+	shown := 0
+	for _, f := range in.Facts {
+		if f.Source == records.DiagnosisSource {
+			shown = -1
+		}
+		if shown++; shown <= mostFacts {
+			p.Facts = append(p.Facts, f)
+		}
+	}
 	add := func(at time.Time, format string, args ...any) {
 		p.Timeline = append(p.Timeline, moment{at, fmt.Sprintf(format, args...)})
 	}
