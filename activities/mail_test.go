@@ -188,7 +188,7 @@ func TestMailAboutAHeldStepNamesTheAnswersThatAreTaken(t *testing.T) {
 func TestMailOfADisasterSaysTheOutcomeInWordsAndWhatIsLeft(t *testing.T) {
 	b := newBench(t)
 	data := map[string]string{"mode": "real", "title": "件名", "detail": "・RTO：1時間", "runId": "r"}
-	seen := map[string]bool{}
+	told := map[string]bool{}
 	for _, outcome := range records.DisasterOutcomes {
 		data["outcome"] = outcome
 		_, body, err := renderMail(b.system, Mail{Template: "disaster-report", Data: data})
@@ -197,16 +197,25 @@ func TestMailOfADisasterSaysTheOutcomeInWordsAndWhatIsLeft(t *testing.T) {
 		_, words, _ := strings.Cut(body, "■ 結果\n")
 		words, _, _ = strings.Cut(words, "\n")
 		require.Contains(t, words, "。", outcome)
-		require.False(t, seen[words], "%s: %s", outcome, words)
-		seen[words] = true
+		require.False(t, told[words], "%s: %s", outcome, words)
+		told[words] = true
 	}
-	_, body, err := renderMail(b.system, Mail{Template: "disaster-returned", Data: data})
+	_, body, err := renderMail(b.system, Mail{Template: "disaster-report", Data: map[string]string{
+		"mode": "real", "title": "件名", "detail": "―", "runId": "r", "outcome": records.DisasterUndone, "left": "・クラスター tejun-dr-1",
+	}})
+	require.NoError(t, err)
+	require.NotContains(t, body, "すべて取り消し", "it was not")
+	require.Contains(t, body, "残っております。\n・クラスター tejun-dr-1\n")
+	_, body, err = renderMail(b.system, Mail{Template: "disaster-returned", Data: data})
 	require.NoError(t, err)
 	require.Contains(t, body, "待機の状態に戻しております")
-	data["left"] = "・クラスター tejun-dr-1"
+	const seen = "応答していることを外部から確認いたしました"
+	require.NotContains(t, body, seen, "nobody has seen it")
+	data["left"], data["seen"] = "・クラスター tejun-dr-1", "yes"
 	_, body, err = renderMail(b.system, Mail{Template: "disaster-returned", Data: data})
 	require.NoError(t, err)
 	require.NotContains(t, body, "待機の状態に戻しております")
+	require.Contains(t, body, seen)
 	require.Contains(t, body, "費用が発生いたします")
 	require.Contains(t, body, "tejun-dr-1")
 }

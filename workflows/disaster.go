@@ -105,10 +105,13 @@ type disaster struct {
 	looks          bool // after a redirect that failed, whether they were
 	looksApart     bool // the check from outside after the way back is a step by itself
 	redirectedBack bool
-	returning      bool // an officer has decided that they go back
-	remembers      bool // an earlier life of the run, before a Reset, counts
-	again          bool // there may have been one
-	asked          int  // how often people were asked to bring the data back
+	seenBack       bool      // the primary region has answered from outside after that
+	returning      bool      // an officer has decided that they go back
+	remembers      bool      // an earlier life of the run, before a Reset, counts
+	again          bool      // there may have been one
+	decidedAt      time.Time // when it was decided that they go back, the zero time where that has no budget from there on
+	returns        int       // how often that was decided
+	asked          int       // how often people were asked to bring the data back
 	result         DisasterRecoveryResult
 }
 

@@ -157,7 +157,7 @@ func (d *disaster) halted(ctx workflow.Context) (stopped bool, err error) {
 		case answer.Action == runbook.Rollback:
 			return stopped, runbook.End(runbook.ErrRolledBack, "%s gave the return up, as the DR region may still write: %s", answer.By, answer.Reason)
 		case answer.Action == runbook.Resume:
-			d.noted("%s decided to go on although the DR region may still write (%s): %s", answer.By, strings.Join(seen.Doubts, "; "), answer.Reason)
+			d.goesOn(answer, "災害対策系", seen.Doubts)
 			return false, nil
 		}
 		stopped = true
@@ -258,7 +258,7 @@ func (d *disaster) dataBack(ctx workflow.Context) (asked bool, err error) {
 		case answer.Action == runbook.Rollback:
 			return runbook.End(runbook.ErrRolledBack, "%s gave the return up while the data were brought back: %s", answer.By, answer.Reason)
 		}
-		d.noted("%s brought the data back: %s", answer.By, answer.Reason)
+		d.broughtBack(answer)
 		return nil
 	})
 }

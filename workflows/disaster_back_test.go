@@ -139,7 +139,7 @@ func TestDoubtWhetherTheDRRegionStillWritesStopsTheReturnAndAsks(t *testing.T) {
 		r.drSlow = true
 		r.answers(goingBack("decision fence-back", "resume", "sato"))
 		require.NoError(t, r.recover(realInput("graceful")))
-		require.Contains(t, r.reports[0].Report.Note, "sato decided to go on although the DR region may still write")
+		require.Contains(t, r.reports[0].Report.Note, "災害対策系が書込みを続けている可能性がありましたが、sato の判断により続行しました")
 	})
 	t.Run("somebody starts them while the data are brought back", func(t *testing.T) {
 		r := newRegions(t)

@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -52,7 +53,7 @@ func TestTheReportTellsTheBudgetsAsTheConsoleDoes(t *testing.T) {
 		require.Equal(t, line.RiskAt, steps[line.Name].AtRisk, line.Name)
 	}
 	require.Equal(t, []string{"fence", "return"}, missed)
-	require.Len(t, shared, 4, "fence, outside, stay and return: %v", shared)
+	require.Len(t, shared, 5, "fence, once more before the redirect, outside, stay and return: %v", shared)
 }
 
 // Whoever decides about the return sees how long the way back may take: it counts from their decision.
@@ -70,4 +71,72 @@ func TestTheDecisionToReturnSaysHowLongTheWayBackMayTake(t *testing.T) {
 	r.answers(table)
 	r.env.RegisterDelayedCallback(func() { table["approval return"] = [2]string{"approve", "suzuki"} }, 30*time.Minute)
 	require.NoError(t, r.recover(drillInput("graceful")))
+}
+
+// What lies in the RTO has a budget, and so has all of the way back: a part of which nobody is warned is where the time is lost.
+func TestEveryPartOfARecoveryHasABudget(t *testing.T) {
+	atRisk := func(r *regions) (all []string) {
+		for _, m := range r.mail {
+			if m.Template == "disaster-at-risk" {
+				all = append(all, m.Step)
+			}
+		}
+		return all
+	}
+	line := func(r *regions, name string) runbook.BudgetLine {
+		for _, b := range r.status().Budgets {
+			if b.Name == name {
+				return b
+			}
+		}
+		t.Fatalf("no budget %s", name)
+		return runbook.BudgetLine{}
+	}
+	t.Run("the last copy", func(t *testing.T) {
+		r := newRegions(t)
+		r.fail["AwaitRDSClusterSnapshot"] = refused
+		r.env.RegisterDelayedCallback(func() { clear(r.fail) }, 20*time.Minute)
+		table := goingBack()
+		r.env.RegisterDelayedCallback(func() { table["held last-copy"] = [2]string{"retry", "kato"} }, 20*time.Minute)
+		r.answers(table)
+		require.NoError(t, r.recover(realInput("graceful")))
+		require.Contains(t, atRisk(r), "at-risk-last-copy")
+		require.True(t, line(r, "last-copy").Over(r.env.Now()))
+	})
+	t.Run("the way back, from the decision on", func(t *testing.T) {
+		r := newRegions(t)
+		table := goingBack()
+		delete(table, "work data-back")
+		r.env.RegisterDelayedCallback(func() { table["work data-back"] = [2]string{"done", "tanaka"} }, 2*time.Hour)
+		r.answers(table)
+		require.NoError(t, r.recover(realInput("graceful")))
+		back := line(r, "return")
+		require.Equal(t, []string{"at-risk-return"}, slices.DeleteFunc(atRisk(r), func(s string) bool { return s == "at-risk-stay" }), "once, though it goes on after the data were brought back")
+		require.Equal(t, 48*time.Minute, back.RiskAt.Sub(back.Since))
+		require.Greater(t, back.EndedAt.Sub(back.Since), 90*time.Minute, "it counts what people did")
+	})
+	t.Run("a second try of the way back", func(t *testing.T) {
+		r := newRegions(t)
+		table := goingBack()
+		delete(table, "work data-back")
+		r.env.RegisterDelayedCallback(func() { table["work data-back"] = [2]string{"rollback", "sato"} }, 2*time.Hour)
+		r.env.RegisterDelayedCallback(func() {
+			delete(table, "work data-back")
+			table["decision stay"] = [2]string{"return", "sato"}
+		}, 150*time.Minute)
+		r.env.RegisterDelayedCallback(func() { table["work data-back"] = [2]string{"done", "tanaka"} }, 5*time.Hour)
+		r.answers(table)
+		require.NoError(t, r.recover(realInput("graceful")))
+		require.Contains(t, atRisk(r), "at-risk-return-2", "mail of its own")
+	})
+	t.Run("the doubt before the redirect", func(t *testing.T) {
+		r := newRegions(t)
+		table := goingBack()
+		r.answers(table)
+		r.when("SmokeDisasterSite", func() { r.at.Primary["gzs-web"] = 1 })
+		r.env.RegisterDelayedCallback(func() { table["decision fence"] = [2]string{"retry", "tanaka"} }, time.Hour)
+		require.NoError(t, r.recover(realInput("graceful")))
+		require.Contains(t, atRisk(r), "at-risk-fence-again")
+		require.LessOrEqual(t, line(r, "fence-again").Of, 10*time.Minute, "what is left")
+	})
 }

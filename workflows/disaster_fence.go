@@ -249,7 +249,7 @@ func (d *disaster) certain(ctx workflow.Context) error {
 		case answer.Action == runbook.Rollback:
 			return runbook.End(runbook.ErrRolledBack, "%s gave it up, as the primary region may still write: %s", answer.By, answer.Reason)
 		case answer.Action == runbook.Resume:
-			d.noted("%s decided to go on although the primary region may still write (%s): %s", answer.By, strings.Join(seen.Doubts, "; "), answer.Reason)
+			d.goesOn(answer, "本番系", seen.Doubts)
 			return nil
 		}
 		failed = d.closeFence(ctx)

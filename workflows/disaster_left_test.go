@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"tejun/activities"
+	"tejun/internal/drillreport"
 	"tejun/internal/records"
 	"tejun/internal/system"
 )
@@ -71,5 +72,36 @@ func TestMailSaysWhenItWasDeclaredAndHowItEnded(t *testing.T) {
 		r.answers(through("decision fence", "resume", "sato"))
 		require.Error(t, r.recover(realInput("ungraceful")))
 		require.Equal(t, records.DisasterStays, r.letter("disaster-report")["outcome"])
+	})
+}
+
+// "Everything was taken back" is said only when it was.
+func TestWhatARunThatWasGivenUpLeavesIsSaid(t *testing.T) {
+	given := func(t *testing.T, in map[string]any, table map[string][2]string, change func(*regions)) (drillreport.Report, map[string]string) {
+		r := newRegions(t)
+		change(r)
+		r.answers(table)
+		require.Error(t, r.recover(in))
+		require.Equal(t, records.DisasterUndone, r.row().Outcome)
+		return r.reports[0].Report, r.letter("disaster-report")
+	}
+	t.Run("what was restored", func(t *testing.T) {
+		report, letter := given(t, realInput("graceful"), through("held pipeline", "rollback", "kato"), func(r *regions) { r.fail["AwaitDisasterPipeline"] = refused })
+		require.Contains(t, letter["left"], "復元したデータベースのクラスター "+restoredAt)
+		require.Contains(t, letter["left"], "-final")
+		require.Equal(t, "中止（残存あり：備考参照）", report.Ended())
+		require.Contains(t, report.Remarks(), "残存：・最終データのスナップショット")
+	})
+	t.Run("what a person said to have put back", func(t *testing.T) {
+		report, letter := given(t, drillInput("graceful"), through("held pipeline", "rollback", "kato", "held undo-database", "skip", "kato"), func(r *regions) {
+			r.fail["AwaitDisasterPipeline"], r.fail["DeleteDisasterCluster"] = refused, refused
+		})
+		require.Equal(t, "・手順による取り消しを省略したもの：データベースの後片付け", letter["left"])
+		require.Equal(t, "中止（残存あり：備考参照）", report.Ended())
+	})
+	t.Run("nothing", func(t *testing.T) {
+		report, letter := given(t, drillInput("graceful"), through("held pipeline", "rollback", "kato"), func(r *regions) { r.fail["AwaitDisasterPipeline"] = refused })
+		require.Empty(t, letter["left"])
+		require.Equal(t, "中止（変更はすべて取り消し済み）", report.Ended())
 	})
 }

@@ -50,7 +50,7 @@ func TestAGracefulRecoveryFencesFirstLosesNothingAndGoesBackByDecision(t *testin
 	out := r.result()
 	require.Equal(t, records.DisasterReturned, out.Outcome)
 	require.Equal(t, 60, *out.RPO, "this world's last snapshot is of the start, a minute before the declaration; not of the evening before")
-	require.Contains(t, r.reports[0].Report.Note, "tanaka brought the data back: checked")
+	require.Contains(t, r.reports[0].Report.Note, "tanaka が更新データの反映を完了しました：checked")
 }
 
 func TestARecoveryByTheGlobalClusterSwitchesOverAndBack(t *testing.T) {
@@ -149,7 +149,7 @@ func TestDoubtAboutThePrimaryRegionStopsAndAsks(t *testing.T) {
 		r.answers(through("decision fence", "resume", "sato"))
 		require.Error(t, r.recover(realInput("ungraceful")), "nobody brings the data back")
 		require.Equal(t, dr, r.at.Record)
-		require.Contains(t, r.reports[0].Report.Note, "sato decided to go on although the primary region may still write")
+		require.Contains(t, r.reports[0].Report.Note, "本番系が書込みを続けている可能性がありましたが、sato の判断により続行しました")
 	})
 	t.Run("the region answers again, and is fenced after all", func(t *testing.T) {
 		r := newRegions(t)
@@ -252,6 +252,10 @@ func TestPeopleMayVouchForADRRegionThatTheCheckDoesNotSee(t *testing.T) {
 			err := r.recover(realInput("graceful"))
 			require.Equal(t, c.outcome == records.DisasterReturned, err == nil, "%v", err)
 			require.Equal(t, c.outcome, r.row().Outcome)
+			if err == nil {
+				require.Equal(t, home, r.at.Record, "the skip was looked at")
+				require.Empty(t, r.letter("disaster-returned")["seen"], "nobody has seen the primary region from outside")
+			}
 			require.Nil(t, r.row().RTO)
 			require.Nil(t, r.row().RestoredAt)
 			const remark = "機械では測定していません"

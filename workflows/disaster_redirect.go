@@ -21,7 +21,7 @@ const (
 // what the users see counts, not what Route 53 says.
 func (d *disaster) redirect(ctx workflow.Context) error {
 	if d.real() { // somebody may have started the primary region again meanwhile
-		if err := d.certain(ctx); err != nil {
+		if err := d.certainAgain(ctx); err != nil {
 			return err
 		}
 	}
@@ -72,6 +72,7 @@ func (d *disaster) redirectStep() runbook.StepSpec {
 			return err
 		},
 		Undo: d.redirectBack, UndoTitle: "接続先の切り戻し · Redirect " + d.on.RecordName + " to the primary region again",
+		Skipped: d.recordsBack,
 	}
 }
 
@@ -224,7 +225,7 @@ func (d *disaster) outsideBack() runbook.StepSpec {
 			if err == nil || runbook.WasCancelled(ctx, err) || looked <= 1+d.retries(name) {
 				return err
 			}
-			d.noted("切り戻し後に本番系が応答することを外部から確認できませんでした（%s）", runbook.Words(err))
+			d.noted("切り戻し後に本番系が応答することを外部から確認できませんでした（%s）", quoted(runbook.Words(err)))
 			return nil
 		},
 	}
@@ -244,6 +245,7 @@ func (d *disaster) retries(step string) (n int) {
 func (d *disaster) lookBack(ctx workflow.Context, policy runbook.Policy) error {
 	return d.stage(ctx, "outside-back", drillreport.PartReturn, func(ctx workflow.Context) error {
 		seen, err := d.lookOutside(ctx, policy, d.on.Region)
+		d.seenBack = err == nil
 		if err == nil && d.result.RestoredAt != nil {
 			d.result.ReturnedAt = &seen.At
 		}

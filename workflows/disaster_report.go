@@ -10,6 +10,7 @@ import (
 
 	"tejun/activities"
 	"tejun/internal/drillreport"
+	store "tejun/internal/records"
 	"tejun/workflows/runbook"
 )
 
@@ -31,7 +32,7 @@ func (d *disaster) stage(ctx workflow.Context, name, part string, do func(workfl
 	err := do(ctx)
 	d.stages[i].end, d.stages[i].failed = now(ctx), ""
 	if err != nil {
-		d.stages[i].failed = runbook.Words(err)
+		d.stages[i].failed = "記録：" + quoted(runbook.Words(err))
 	}
 	return err
 }
@@ -74,7 +75,12 @@ func (d *disaster) report(ctx workflow.Context, ended error) error {
 func (d *disaster) tellReport(ctx workflow.Context, kept activities.DisasterReportKept) {
 	ctx, stop := workflow.NewDisconnectedContext(ctx)
 	defer stop()
+	left := ""
+	if d.wentBack() {
+		left = d.left()
+	}
 	d.Tell(ctx, "disaster-report", "disaster-report", d.on.MailList, map[string]string{
+		"left":     left,
 		"detail":   d.measured(),
 		"outcome":  d.result.Outcome,
 		"services": fmt.Sprintf("%s (SHA-256 %s)\n%s (SHA-256 %s)", kept.HTML.Location, kept.HTML.SHA256, kept.XLSX.Location, kept.XLSX.SHA256),
@@ -90,8 +96,11 @@ func (d *disaster) compose(ctx workflow.Context, ended error) (drillreport.Repor
 	d.result.Outcome = d.outcome(ended)
 	r := d.figures(ctx)
 	r.Outcome, r.Note, r.Earlier = d.result.Outcome, d.note, earlier.Earlier
+	if d.wentBack() {
+		r.Left = d.left()
+	}
 	if ended != nil {
-		r.Note = strings.TrimPrefix(r.Note+" / "+runbook.Words(ended), " / ")
+		r.Note = strings.TrimPrefix(r.Note+" / "+endInWords(ended, d.result.Outcome), " / ")
 	}
 	r.Steps, r.Budgets, r.Decisions = d.timeline(), d.budgetsOf(), d.decisions()
 	head := d.Status().Evidence
@@ -99,6 +108,11 @@ func (d *disaster) compose(ctx workflow.Context, ended error) (drillreport.Repor
 	row := r.Record(d.Operation(), nil)
 	d.result.RTO, d.result.RTOHuman, d.result.RPO = row.RTO, row.RTOHuman, row.RPO
 	return r, nil
+}
+
+// wentBack tells whether the run says of itself that everything went back, so that what did not has to be named.
+func (d *disaster) wentBack() bool {
+	return d.result.Outcome == store.DisasterReturned || d.result.Outcome == store.DisasterUndone
 }
 
 // figures is the report as far as the run has come, without its steps.
@@ -238,14 +252,14 @@ func (d *disaster) waitsIn(s stage) []drillreport.Span {
 			continue
 		}
 		to := w.To
-		spans = append(spans, drillreport.Span{From: w.From, To: &to, Who: w.Who, Why: w.Why})
+		spans = append(spans, drillreport.Span{From: w.From, To: &to, Who: w.Who, Why: japanese(w.Why)})
 	}
 	return spans
 }
 
-// overSteps are the budgets of parts that are more than one step: the fence with its doubts, the wait for the TTL with the check
+// overSteps are the budgets of parts that are more than one step: the fence with its doubts, before the redirect once more, the wait for the TTL with the check
 // from outside, the stay in the DR region, and the way back. The report tells them by themselves.
-var overSteps = []string{"fence", "outside", "stay", "return"}
+var overSteps = []string{"fence", fenceAgain, "outside", "stay", "return"}
 
 // budgetsOf are the budgets of several steps, as the console shows them.
 func (d *disaster) budgetsOf() (all []drillreport.Budget) {
@@ -278,7 +292,7 @@ func (d *disaster) decisions() []drillreport.Decision {
 		if who == "" {
 			who = a.By
 		}
-		all = append(all, drillreport.Decision{At: a.At, Who: who, What: a.Gate, Answer: a.Action, Comment: a.Reason, Refused: a.Refusal})
+		all = append(all, drillreport.Decision{At: a.At, Who: who, What: a.Gate, Answer: a.Action, Comment: a.Reason, Refused: refusalInWords(a.Refusal)})
 	}
 	return all
 }

@@ -40,7 +40,7 @@ func (d *disaster) decideReturn(ctx workflow.Context) error {
 		return nil
 	}
 	if workflow.GetVersion(ctx, backEdition, workflow.DefaultVersion, 1) != workflow.DefaultVersion {
-		return d.goBack(ctx)
+		return d.goBackWithin(ctx)
 	}
 	if err := d.bringData(ctx); err != nil {
 		return err
@@ -79,7 +79,7 @@ func (d *disaster) bringData(ctx workflow.Context) error {
 			err = runbook.End(runbook.ErrExpired, "until %s nobody said that the data are in the primary region again", runbook.JST(d.on.HoldUntil))
 		}
 		if err == nil {
-			d.noted("%s brought the data back: %s", answer.By, answer.Reason)
+			d.broughtBack(answer)
 		}
 		return err
 	})
@@ -140,7 +140,7 @@ func (d *disaster) wayBack(ctx workflow.Context, err error) error {
 		return left
 	}
 	if d.returning {
-		left = d.within(ctx, "return", "切り戻し · The way back", back)
+		left = d.wayBackWithin(ctx, back)
 	} else {
 		_ = back(ctx)
 	}
@@ -148,7 +148,7 @@ func (d *disaster) wayBack(ctx workflow.Context, err error) error {
 		return left
 	}
 	if err == nil {
-		d.tell(ctx, "disaster-returned", map[string]string{"detail": d.measured(), "left": d.left()})
+		d.tell(ctx, "disaster-returned", map[string]string{"detail": d.measured(), "left": d.left(), "seen": mark(d.seenBack)})
 	}
 	return err
 }

@@ -77,7 +77,7 @@ func (d *disaster) tryReturn(ctx workflow.Context, until time.Time) error {
 		return err
 	}
 	d.prolong(ctx)
-	return d.goBack(ctx)
+	return d.goBackWithin(ctx)
 }
 
 // untilWanted waits until it is time to ask for the decision again, or until an officer wants that.

@@ -64,20 +64,6 @@ func (d *disaster) firm(s runbook.StepSpec) runbook.StepSpec {
 	return s
 }
 
-// within watches the budget of a part of the run.
-func (d *disaster) within(ctx workflow.Context, name, title string, do func(workflow.Context) error) error {
-	return d.Within(ctx, runbook.Budget{
-		Name: name, Title: title, Of: d.on.Budget(name),
-		Warn: func(ctx workflow.Context, b runbook.BudgetLine) {
-			d.beside++
-			defer func() { d.beside-- }()
-			d.Tell(ctx, "at-risk-"+name, "disaster-at-risk", d.on.MailList, map[string]string{
-				"step": title, "until": runbook.JapaneseTime(b.Due()), "detail": drillreport.InWords(b.Of),
-			})
-		},
-	}, do)
-}
-
 // database makes the data available in the DR region: a restored cluster, which AWS gives no instance; or the secondary of the global
 // cluster, promoted.
 func (d *disaster) database() runbook.StepSpec {
@@ -91,7 +77,7 @@ func (d *disaster) database() runbook.StepSpec {
 			}
 			return d.promoted(ctx, d.on.DRRegion)
 		}
-		step.Undo = d.switchBack
+		step.Undo, step.Skipped = d.switchBack, d.writerBack
 		step.UndoTitle = "書込み先を元のリージョンへ戻す · Make the primary region the writer again"
 	case d.on.Via == system.ViaGlobalCluster:
 		step.Do = d.failOver

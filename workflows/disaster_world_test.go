@@ -272,7 +272,7 @@ func (r *regions) register() {
 			SystemID: "test", Environment: "development", Mode: q.Mode, Manner: q.Manner, Requester: q.Requester, Operator: q.Operator,
 			Declarers: []system.DeclarerTarget{{Person: "ito", Wait: 10 * time.Minute}, {Person: "sato", Wait: 10 * time.Minute}, {Person: "suzuki"}},
 			RTO:       2 * time.Hour, RPO: 25 * time.Hour, HoldUntil: q.At.Add(24 * time.Hour).UTC(), MailList: "officers",
-			Budgets: []system.DisasterBudget{{Step: "declare", Of: 15 * time.Minute}, {Step: "fence", Of: 10 * time.Minute}, {Step: "database", Of: 40 * time.Minute}, {Step: "outside", Of: 10 * time.Minute}, {Step: "return", Of: time.Hour}},
+			Budgets: []system.DisasterBudget{{Step: "declare", Of: 15 * time.Minute}, {Step: "fence", Of: 10 * time.Minute}, {Step: "last-copy", Of: 15 * time.Minute}, {Step: "database", Of: 40 * time.Minute}, {Step: "outside", Of: 10 * time.Minute}, {Step: "return", Of: time.Hour}},
 			Region:  home, DRRegion: dr, Database: "db", Via: r.via, Cluster: restoredAt + "-" + q.Operation,
 			PrimaryCluster: "main", PrimaryServices: []system.ServiceTarget{{Name: "web", Service: "gzs-web"}, {Name: "batch", Service: "gzs-batch"}},
 			PrimaryJobs: []system.JobTarget{{Name: "nightly"}}, Pipeline: "gzs-dr", ECSCluster: "main-dr",

@@ -70,5 +70,8 @@ func disastersAgain() []take {
 			heldAt("fence", forbids("ecs", "UpdateService")), answers(fencesAgain, fencesAgain, returnsNow, dataBack)))},
 		{"real-failover-refused", disaster("real", "ungraceful", runbook.Failed, forbids("rds", "FailoverGlobalCluster"),
 			answers(declared, act{"database", runbook.Rollback, "kato"}))},
+		{"real-way-back-budgeted", withSnapshots(disaster("real", "graceful", runbook.Done, answers(declared, returnsNow, dataBack)))},
+		{"drill-redirect-back-skipped", disaster("drill", "graceful", runbook.Done, answers(declared), heldAt("return", forbids("route 53", "GetChange")),
+			answers(returnsNow, act{"undo-redirect", runbook.Skip, "kato"}))},
 	}
 }

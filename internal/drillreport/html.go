@@ -17,7 +17,7 @@ var files embed.FS
 
 // pageTemplate is parsed once; one that does not parse stops the program at its start, and its tests.
 var pageTemplate = template.Must(template.New("report.html.tmpl").Funcs(template.FuncMap{
-	"mode": worded(modeWords), "manner": worded(mannerWords), "via": worded(viaWords), "region": worded(regionWords), "outcome": worded(outcomeWords), "ended": worded(endWords),
+	"mode": worded(modeWords), "manner": worded(mannerWords), "via": worded(viaWords), "region": worded(regionWords), "ended": worded(endWords),
 	"stepOutcome": worded(stepOutcomeWords), "answer": worded(answerWords),
 	"span": InWords, "spanOf": spanOf, "whole": whole, "wholeOf": wholeOf, "difference": difference, "jst": inJapan, "maybe": momentOf,
 	"clean": func(s string) string { return orNone(clean(s)) }, "shorten": shorten, "px": px, "percent": percent,

@@ -45,6 +45,7 @@ type Report struct {
 	Decisions []Decision `json:"decisions"` // every one, refused ones too, in any order
 	Outcome   string     `json:"outcome"`   // one of records.DisasterOutcomes
 	Note      string     `json:"note"`      // how it ended, in words; problems that were found
+	Left      string     `json:"left"`      // what was not taken back, in words: "" for nothing
 
 	Earlier  []records.Disaster `json:"earlier"` // the newest first, as EarlierDisasters lists them
 	Evidence Evidence           `json:"evidence"`

@@ -20,7 +20,7 @@ func (b *book) summary() {
 		{"開始", p.StartedAt}, {"発災", p.DisasterAt}, {"データ時点", p.DataAt}, {"宣言", declared}, {"復旧（外部から確認）", p.RestoredAt}, {"本番系の応答を確認", p.ReturnedAt}, {"終了", p.EndedAt},
 		{"RTO実績", p.RTO()}, {"（うち機械）", p.RTOMachine()}, {"（うち人）", p.RTOHuman()}, {"RTO目標", p.RTOTarget}, {"RPO実績", p.RPO()}, {"RPO目標", p.RPOTarget},
 		{"全体の所要時間", p.Totals.All}, {"（うち機械）", p.Totals.Machine}, {"（うち人）", p.Totals.Human}, {"（うち手順間）", p.Totals.Between},
-		{"結果", word(outcomeWords, p.Outcome)}, {"備考", p.Note},
+		{"結果", p.Ended()}, {"備考", p.Remarks()},
 		{"実行番号", p.WorkflowID}, {"実行ID", p.RunID}, {"実行の画面", p.URL}, {"証跡の件数", p.Evidence.Rows}, {"証跡の最終ハッシュ", p.Evidence.Hash},
 	} {
 		b.line(heading(row.name), row.value)
@@ -88,7 +88,7 @@ func (b *book) answers() {
 func (b *book) comparison() {
 	b.head("開始", "件名", "区分", "切替方式", "RTO実績", "うち人", "RTO目標", "RPO実績", "RPO目標", "結果", "実行番号")
 	for _, d := range b.page.Runs {
-		b.line(d.StartedAt, d.Title, word(modeWords, d.Mode), word(mannerWords, d.Manner), d.RTO, d.RTOHuman, &d.RTOTarget, d.RPO, &d.RPOTarget, word(outcomeWords, d.Outcome), d.WorkflowID)
+		b.line(d.StartedAt, d.Title, word(modeWords, d.Mode), word(mannerWords, d.Manner), d.RTO, d.RTOHuman, &d.RTOTarget, d.RPO, &d.RPOTarget, word(endWords, d.Outcome), d.WorkflowID)
 	}
 }
 

@@ -32,12 +32,31 @@ var (
 		"outside-back": "外部からの確認（戻し）", "scale-down": "サービスの停止", "cleanup": "後片付け", "unfence": "本番系の書込み再開", "report": "報告書の作成",
 		"last-copy": "最終データの複製", "doubt-": "書込み停止の判断", "switch-back": "データベースの切り戻し", "data-back": "データの移し替え", "start-primary": "本番系サービスの起動",
 	}
-	budgetWords = map[string]string{"fence": "本番系の書込み停止（判断待ちを含む）", "outside": "外部からの確認（旧情報の期限待ちを含む）", "return": "切り戻し（判断の後の全体）",
+	budgetWords = map[string]string{"fence": "本番系の書込み停止（判断待ちを含む）", "fence-again": "本番系の書込み停止の再確認（切替前）", "outside": "外部からの確認（旧情報の期限待ちを含む）", "return": "切り戻し（判断の後の全体）",
 		"stay": "災害対策系での継続（1回の実行で待つ上限）"}
 	answerWords = map[string]string{
 		"approve": "承認", "reject": "却下", "retry": "再試行", "skip": "省略", "rollback": "中止", "cancel": "中止", "done": "完了の報告", "extend": "延長", "resume": "続行", "return": "切り戻し判断の依頼",
 	}
 )
+
+// undoneInPart is an outcome of its own: the register does not tell it from the one by which nothing is left.
+const undoneInPart = "中止（残存あり：備考参照）"
+
+// Ended says how the run ended.
+func (r Report) Ended() string {
+	if r.Outcome == records.DisasterUndone && clean(r.Left) != "" {
+		return undoneInPart
+	}
+	return word(outcomeWords, r.Outcome)
+}
+
+// Remarks are the note, and what is left.
+func (r Report) Remarks() string {
+	if left := clean(r.Left); left != "" {
+		return strings.TrimPrefix(r.Note+" / 残存："+left, " / ")
+	}
+	return r.Note
+}
 
 func word(words map[string]string, value string) string {
 	if w, known := words[value]; known {

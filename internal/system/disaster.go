@@ -128,14 +128,15 @@ type DisasterWatch struct {
 // DisasterBudgets are how long the steps may take, people's time included. A warning goes out when 80 % of one is used.
 type DisasterBudgets struct {
 	Declare  Duration `yaml:"declare"`
-	Fence    Duration `yaml:"fence"`
+	Fence    Duration `yaml:"fence"`    // the doubt that may come once more before the redirect has what is left of it
+	LastCopy Duration `yaml:"lastCopy"` // of the data, with ViaSnapshot only: lies in a graceful recovery's RTO
 	Database Duration `yaml:"database"`
 	Pipeline Duration `yaml:"pipeline"`
 	Scale    Duration `yaml:"scale"`
 	Smoke    Duration `yaml:"smoke"`
 	Redirect Duration `yaml:"redirect"` // until Route 53 says INSYNC
 	Outside  Duration `yaml:"outside"`  // until the first good answer: the old TTL runs in it
-	Return   Duration `yaml:"return"`
+	Return   Duration `yaml:"return"`   // the whole way back, from the decision on: the fence, people's work on the data, the services, the records
 }
 
 // DisasterReadiness says how the runbook DisasterReadiness warns.
@@ -152,7 +153,7 @@ type DisasterBudget struct {
 // List gives the budgets in the order of the steps.
 func (b DisasterBudgets) List() []DisasterBudget {
 	return []DisasterBudget{
-		{"declare", b.Declare.D()}, {"fence", b.Fence.D()}, {"database", b.Database.D()}, {"pipeline", b.Pipeline.D()}, {"scale", b.Scale.D()},
+		{"declare", b.Declare.D()}, {"fence", b.Fence.D()}, {"last-copy", b.LastCopy.D()}, {"database", b.Database.D()}, {"pipeline", b.Pipeline.D()}, {"scale", b.Scale.D()},
 		{"smoke", b.Smoke.D()}, {"redirect", b.Redirect.D()}, {"outside", b.Outside.D()}, {"return", b.Return.D()},
 	}
 }

@@ -14,8 +14,10 @@ func TestDisasterIsReadStrictly(t *testing.T) {
 	for name, tc := range map[string]struct{ from, to, path, says string }{
 		"unknown key":                  {"  rto: 2h ", "  rtoo: 2h ", "disaster.rtoo", "do you mean rto?"},
 		"no target":                    {"  rto: 2h ", "  # ", "disaster.rto", "is missing"},
-		"budgets above the target":     {"  rto: 2h ", "  rto: 1h ", "disaster.budgets", "come to 1h45m, more than rto (1h0m0s)"},
-		"a run too short":              {"maxDuration: 24h               # of a run", "maxDuration: 3h               # of a run", "disaster.maxDuration", "together (3h2m)"},
+		"budgets above the target":     {"  rto: 2h ", "  rto: 1h ", "disaster.budgets", "come to 2h, more than rto (1h0m0s)"},
+		"a run too short":              {"maxDuration: 24h               # of a run", "maxDuration: 3h               # of a run", "disaster.maxDuration", "together (3h17m)"},
+		"the last copy left out":       {"lastCopy: 15m, ", "", "disaster.budgets.lastCopy", "is missing"},
+		"the last copy does not fit":   {"lastCopy: 15m, ", "lastCopy: 16m, ", "disaster.budgets", "come to 2h1m, more than rto (2h0m0s)"},
 		"a budget left out":            {"smoke: 5m, redirect", "redirect", "disaster.budgets.smoke", "is missing"},
 		"loss before the alarm":        {"rpo: 28h ", "rpo: 12h ", "disaster.rpo", "shorter than database.backup.maxAge (26h0m0s)"},
 		"unknown list":                 {"mailList: officers             # declared", "mailList: ministers             # declared", "disaster.mailList", `no mail list "ministers"`},

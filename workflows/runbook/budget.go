@@ -17,6 +17,9 @@ type Budget struct {
 	Name  string // permanent, such as "database": by it runs are compared
 	Title string // Japanese and English
 	Of    time.Duration
+	// Since is when it began, where an earlier part of the run has used some of it already under the same name: that one goes on. The
+	// zero time is for now.
+	Since time.Time
 	// Warn is done once, when 80 % is used; nil for nothing.
 	Warn func(workflow.Context, BudgetLine)
 }
@@ -49,6 +52,12 @@ func (r *Run) Within(ctx workflow.Context, b Budget, do func(workflow.Context) e
 		return do(ctx)
 	}
 	line := BudgetLine{Name: b.Name, Title: b.Title, Of: b.Of, Since: workflow.Now(ctx).UTC()}
+	if !b.Since.IsZero() {
+		line.Since = b.Since.UTC()
+		if kept := r.budget(b.Name); kept != nil && kept.Since.Equal(line.Since) {
+			line.RiskAt = kept.RiskAt // people were warned
+		}
+	}
 	r.status.Budgets = append(slices.DeleteFunc(r.status.Budgets, func(l BudgetLine) bool { return l.Name == b.Name }), line)
 	watch, stop := workflow.NewDisconnectedContext(ctx)
 	workflow.GoNamed(watch, "budget "+b.Name, func(ctx workflow.Context) { r.watchBudget(ctx, b, line) })
@@ -67,9 +76,19 @@ func (r *Run) watchBudget(ctx workflow.Context, b Budget, line BudgetLine) {
 		summary := workflow.TimerOptions{Summary: fmt.Sprintf("budget of %s (%s): %s", b.Name, b.Of, what)}
 		return workflow.NewTimerWithOptions(ctx, at.Sub(workflow.Now(ctx)), summary).Get(ctx, nil) == nil
 	}
-	if !until(line.Since.Add(b.Of*riskAt/100), "most of it is used") {
-		return
+	if line.RiskAt == nil {
+		if !until(line.Since.Add(b.Of*riskAt/100), "most of it is used") {
+			return
+		}
+		r.warn(ctx, b, line)
 	}
+	if until(line.Due(), "all of it is used") {
+		r.show(ctx)
+	}
+}
+
+// warn shows that most of the budget is used, and tells people.
+func (r *Run) warn(ctx workflow.Context, b Budget, line BudgetLine) {
 	line.RiskAt = moment(ctx)
 	if kept := r.budget(b.Name); kept != nil {
 		kept.RiskAt = line.RiskAt
@@ -82,9 +101,6 @@ func (r *Run) watchBudget(ctx workflow.Context, b Budget, line BudgetLine) {
 			defer done()
 			b.Warn(ctx, line)
 		})
-	}
-	if until(line.Due(), "all of it is used") {
-		r.show(ctx)
 	}
 }
 

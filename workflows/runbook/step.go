@@ -25,6 +25,9 @@ type StepSpec struct {
 	Lasts string
 	// SkipIf says under which condition a person may skip the step when it is held; "" means never.
 	SkipIf string
+	// Skipped looks, when a person skips the undo as put back by hand, whether that is so. An error holds it again; nil takes the
+	// person at their word.
+	Skipped func(workflow.Context) error
 	// Onward tells, whenever the step is held, that there is no way back from here by itself: then rollback is not among the answers.
 	// nil: there always is one.
 	Onward func() bool
@@ -66,11 +69,15 @@ func (r *Run) perform(ctx workflow.Context, s StepSpec, state State, answers []s
 	}
 	line := r.line(s)
 	line.StartedAt = moment(ctx)
+	var contradicted error // what a look found after a person had skipped it
 	for {
 		line.State, line.Error = StepRunning, ""
 		line.Attempts++
 		r.say(ctx, state, s.Title)
-		err := s.Do(ctx)
+		err := contradicted
+		if contradicted = nil; err == nil {
+			err = s.Do(ctx)
+		}
 		line = r.line(s) // the list may have grown meanwhile
 		line.EndedAt = moment(ctx)
 		if err == nil {
@@ -106,6 +113,12 @@ func (r *Run) perform(ctx workflow.Context, s StepSpec, state State, answers []s
 			line.EndedAt = nil
 			r.again = append(r.again, s.Name)
 		case Skip:
+			if state == Undoing && s.Skipped != nil {
+				if contradicted = s.Skipped(ctx); contradicted != nil {
+					continue
+				}
+				line = r.line(s)
+			}
 			line.State = StepSkipped
 			r.show(ctx)
 			return nil

@@ -42,7 +42,7 @@ func (r *Run) MayHaveDone(steps ...StepSpec) {
 }
 
 func undoOf(s StepSpec) undoEntry {
-	return undoEntry{step: StepSpec{Name: "undo-" + s.Name, Title: s.UndoTitle, Do: s.Undo, SkipIf: "somebody has put it back by hand"}, of: s.Name}
+	return undoEntry{step: StepSpec{Name: "undo-" + s.Name, Title: s.UndoTitle, Do: s.Undo, SkipIf: "somebody has put it back by hand", Skipped: s.Skipped}, of: s.Name}
 }
 
 // Keep lets everything that the steps have done so far stay, whatever becomes of the run: their undos are dropped. What stands
