@@ -133,8 +133,8 @@ func TestAnIncidentIsEscalatedWorkedAroundSentBackAndClosed(t *testing.T) {
 	// Root cause and actions; the ministry sends it back once.
 	require.False(t, r.says("problem", runbook.Finished, "tanaka", map[string]string{"rootCause": "x", "actions": `[{"what":"a","owner":"nobody","due":"2027-12-24"}]`}).Accepted)
 	r.said("problem", runbook.Finished, "tanaka", incidentCause)
+	recovered := r.record("recovery", func(in records.Incident) bool { return in.RecoveredAt != nil }).RecoveredAt
 	r.answer(r.asks("approval", "closure"), runbook.Reject, "suzuki")
-	r.said("work", runbook.Finished, "tanaka", nil)
 	r.said("problem", runbook.Finished, "tanaka", incidentCause)
 	r.answer(r.asks("approval", "closure"), runbook.Approve, "sato")
 	r.done()
@@ -144,6 +144,7 @@ func TestAnIncidentIsEscalatedWorkedAroundSentBackAndClosed(t *testing.T) {
 	require.Equal(t, []any{records.IncidentClosed, "critical", "sato", "tanaka"}, []any{end.State, end.Severity, end.SetBy, end.AcknowledgedBy})
 	require.Equal(t, []string{"sato"}, end.ClosedBy)
 	require.NotNil(t, end.ReportedAt)
+	require.Equal(t, recovered, end.RecoveredAt, "it was sent back for its cause")
 	problem, err := w.records.ProblemHistory(t.Context(), end.ID)
 	require.NoError(t, err)
 	require.Equal(t, []any{end.Problem, "接続プールの枯渇", "確認した"}, []any{problem[0].ID, problem[0].RootCause, problem[0].Workaround})

@@ -56,7 +56,7 @@ zone), or "+30m" for so long from now. How far it may go stands in system.yaml.`
 	{runbook.Acknowledge, "Take an incident on", `Says that you have taken the incident on; the chain of escalation stops. --value impact=… and --value urgency=… say what
 you see, where it differs from the report: high, medium or low.`, `--value urgency=high --reason "対応を開始する"`},
 	{runbook.Note, "Write something down in an incident", `Adds a note to the incident's record. --value kind=workaround marks a work-around, kind=report that the first report was
-given otherwise, such as by telephone, and kind=diagnose reads the facts again.`, `--value kind=workaround --reason "APIを再起動した"`},
+given otherwise, such as by telephone, kind=diagnose reads the facts again, and kind=relapse says that recovery was none though no alarm rings.`, `--value kind=workaround --reason "APIを再起動した"`},
 	{runbook.Pause, "Stop an incident's clocks while its reporter is waited for", `The clocks of the service level stand still until resume. Somebody is reminded after a day.`, `--reason "利用者に再現手順を確認中"`},
 	{runbook.Resume, "Let an incident's clocks go on", `The reporter has answered: the clocks go on.`, `--reason "利用者から回答があった"`},
 	{runbook.Fix, "Start a run that mends an incident", `Starts a run of SettingChange or Release with an input of yours, as JSON on one line. The incident does not wait for it, and

@@ -213,7 +213,7 @@ func (h *handling) run(ctx workflow.Context) error {
 		} else if !ready {
 			continue
 		}
-		// c. The ministry closes, or sends it back.
+		// c. The ministry closes, or sends the cause back. An alarm that rings leads back to the work.
 		if closed, err := h.close(ctx); err != nil {
 			return err
 		} else if closed {

@@ -24,8 +24,12 @@ func (h *handling) check(ctx workflow.Context, d runbook.Decision) string {
 			}
 		}
 	case runbook.Note:
-		if kind := d.Values[kindValue.Name]; kind != "" && !slices.Contains(noteKinds, kind) {
+		kind := d.Values[kindValue.Name]
+		if kind != "" && !slices.Contains(noteKinds, kind) || kind == relapseKind && !staysRecovered(ctx) {
 			return fmt.Sprintf("kind is %q: want one of %s, or leave it out", kind, strings.Join(noteKinds, ", "))
+		}
+		if kind == relapseKind {
+			return h.checkRelapse()
 		}
 	case runbook.Pause:
 		if h.paused() {

@@ -20,6 +20,14 @@ func (h *handling) review(ctx workflow.Context) (ready bool, err error) {
 		h.unwell(ctx, []string{"the alarm " + h.relapsed + " rang after recovery had been stable"})
 		return false, nil
 	}
+	answered := func(d *runbook.Decision) (relapse bool) {
+		h.take(ctx, d)
+		why := relapseOf(d)
+		if why != "" {
+			h.unwell(ctx, []string{why})
+		}
+		return why != ""
+	}
 	for h.problem.RootCause == "" {
 		if h.relapsed != "" {
 			return back()
@@ -34,7 +42,9 @@ func (h *handling) review(ctx workflow.Context) (ready bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		h.take(ctx, d)
+		if answered(d) {
+			return false, nil
+		}
 	}
 	for h.mending > 0 {
 		if h.relapsed != "" {
@@ -50,7 +60,9 @@ func (h *handling) review(ctx workflow.Context) (ready bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		h.take(ctx, d)
+		if answered(d) {
+			return false, nil
+		}
 	}
 	if h.relapsed != "" {
 		return back()
@@ -72,7 +84,8 @@ func (h *handling) disturbed(ctx workflow.Context) func() bool {
 	return func() bool { return h.relapsed != "" || h.long(ctx)() }
 }
 
-// close asks the ministry. Nobody answers, or the description says of nobody that they may: it is asked again. A rejection leads back to the work.
+// close asks the ministry. Nobody answers, or the description says of nobody that they may: it is asked again. A rejection leads back
+// to the cause.
 func (h *handling) close(ctx workflow.Context) (closed bool, err error) {
 	for {
 		err := h.Planned(ctx, h.closurePlan)
@@ -96,11 +109,7 @@ func (h *handling) close(ctx workflow.Context) (closed bool, err error) {
 			h.note(ctx, "closed")
 			return true, nil
 		case runbook.IsEnd(err, runbook.ErrRejected):
-			h.wrote(ctx, "rejected", "", runbook.Words(err))
-			h.problem = store.Problem{} // it may have been the reason
-			h.waitsAnew()
-			h.record.State, h.record.RecoveredAt = store.IncidentWorking, nil
-			h.note(ctx, "closure-rejected")
+			h.sentBack(ctx, err)
 			return false, nil
 		case h.outlives(ctx, err):
 			if err := h.unanswered(ctx, h.ask(ctx, runbook.Ask{Name: "closure", Wake: h.disturbed(ctx)}), err); err != nil {
@@ -135,7 +144,7 @@ func (h *handling) pass(ctx workflow.Context, gate runbook.Gate) error {
 
 func (h *handling) closureGate() runbook.Gate {
 	return runbook.Gate{
-		Name: "closure", Asks: "障害の終結 · has it recovered, and may it be closed? a rejection sends it back to the work", Plan: h.closurePlan,
+		Name: "closure", Asks: "障害の終結 · has it recovered, and may it be closed? a rejection sends it back to the cause", Plan: h.closurePlan,
 		Expires: "it is escalated, and asked again",
 	}
 }
@@ -198,9 +207,13 @@ func (h *handling) tellClosed() runbook.StepSpec {
 				detail += "障害報告書：" + r.Location + "\nSHA-256：" + r.SHA256 + "\n"
 			}
 			lists := []string{h.on.ReportList, h.on.Operators}
-			var failed error
+			data := map[string]string{"end": runbook.JapaneseTime(*h.record.ClosedAt), "detail": detail, "error": h.problem.RootCause}
+			if workflow.GetVersion(ctx, "closure-told-as-step", workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+				return h.NotifyEach(ctx, "tell-closed", "incident-closed", lists, data)
+			}
+			var failed error // of a closure that was told before: what is in doubt is not sent again
 			for _, list := range slices.Compact(lists) {
-				failed = errors.Join(failed, h.Notify(ctx, "closed-"+list, "incident-closed", list, map[string]string{"end": runbook.JapaneseTime(*h.record.ClosedAt), "detail": detail, "error": h.problem.RootCause}))
+				failed = errors.Join(failed, h.Notify(ctx, "closed-"+list, "incident-closed", list, data))
 			}
 			return failed
 		},

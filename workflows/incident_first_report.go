@@ -31,7 +31,8 @@ func (h *handling) reportInTime(ctx workflow.Context) (alarms []runbook.Alarm) {
 }
 
 // firstReport tells the ministry, once. If it cannot be told the chain of escalation is: then somebody calls, and notes it. It is tried
-// again before the limit, and whenever the chain is told that it has passed.
+// again before the limit, and whenever the chain is told that it has passed: a mail that may have arrived stays in doubt then, and is not
+// sent a second time.
 func (h *handling) firstReport(ctx workflow.Context) {
 	if h.record.ReportedAt != nil {
 		return

@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,11 +108,42 @@ func (h *handling) diagnose(ctx workflow.Context, around time.Time) {
 			if runbook.WasCancelled(ctx, err) {
 				return
 			}
-			found.Facts = []store.Fact{{Source: "diagnosis", What: "could not be made: " + runbook.Words(err), At: workflow.Now(ctx).UTC(), Bad: true}}
+			found.Facts = []store.Fact{{Source: store.DiagnosisSource, What: "could not be made: " + runbook.Words(err), At: workflow.Now(ctx).UTC(), Bad: true}}
+		} else if len(h.record.Facts) > 0 {
+			h.learn(store.Fact{Source: store.DiagnosisSource, What: fmt.Sprintf("再調査 · diagnosed again: %d facts", len(found.Facts)), At: workflow.Now(ctx).UTC()})
 		}
-		h.record.Facts = found.Facts
+		h.learn(found.Facts...)
 		h.note(ctx, "diagnosed")
 	})
+}
+
+// mostFacts are kept in the record: those of the first diagnosis and of the newest ones. One finds half as many at most.
+const mostFacts = 250
+
+// learn adds facts to the record. A later diagnosis, which begins with a fact about itself, takes nothing away from the first one; when there
+// are too many the oldest of the later ones go.
+func (h *handling) learn(facts ...store.Fact) {
+	all := slices.Concat(h.record.Facts, facts)
+	begins := func(f store.Fact) bool { return f.Source == store.DiagnosisSource }
+	for len(all) > mostFacts {
+		first := slices.IndexFunc(all, begins)
+		next := slices.IndexFunc(all[first+1:], begins)
+		if first < 0 || next < 0 {
+			break
+		}
+		all = slices.Delete(all, first, first+1+next)
+	}
+	h.record.Facts = all
+}
+
+// newestFacts are those of the newest diagnosis.
+func (h *handling) newestFacts() []store.Fact {
+	for i, f := range slices.Backward(h.record.Facts) {
+		if f.Source == store.DiagnosisSource {
+			return h.record.Facts[i:]
+		}
+	}
+	return h.record.Facts
 }
 
 // summary is the incident in a few lines, for mail.
@@ -128,7 +160,8 @@ func (h *handling) summary() string {
 	if h.record.AlarmEvents > 0 {
 		fmt.Fprintf(&b, "アラーム：%d件\n", h.record.AlarmEvents)
 	}
-	for _, f := range h.record.Facts[:min(len(h.record.Facts), 10)] {
+	facts := h.newestFacts()
+	for _, f := range facts[:min(len(facts), 10)] {
 		if f.Bad {
 			fmt.Fprintf(&b, "・%s：%s\n", f.Source, f.What)
 		}

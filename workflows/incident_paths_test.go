@@ -133,14 +133,19 @@ func TestTheMinistrySendsItBackAndClosesLater(t *testing.T) {
 	bad["actions"] = "later"
 	o.say(minute(95), "tanaka", "done", bad)
 	o.say(minute(100), "tanaka", "done", cause())
-	o.at(minute(110), "reject", by("sato"))
-	o.say(minute(130), "tanaka", "done", nil)
+	o.at(minute(3*24*hours), "reject", by("sato"))
 	better := cause()
 	better["rootCause"] = "上限を見直していなかった"
-	o.say(minute(170), "tanaka", "done", better)
-	o.approveAsSeen(minute(180), "suzuki")
+	o.say(minute(3*24*hours+30), "tanaka", "done", better)
+	o.approveAsSeen(minute(3*24*hours+60), "suzuki")
 	require.NoError(t, o.handle(reported()))
 	require.Equal(t, []string{"sato rejected closure: checked"}, o.notes("rejected"))
+	require.Equal(t, []string{"接続プールの枯渇"}, o.notes("cause-dropped"))
+	require.Equal(t, minute(60).UTC(), o.last().RecoveredAt.UTC(), "the users have been able to work since then, whatever the cause")
+	require.Empty(t, o.escalatedAt("復旧の期限"))
+	recovery := o.result().Clocks[2]
+	require.Equal(t, []any{true, false, time.Hour}, []any{recovery.Done, recovery.Breached, recovery.Elapsed})
+	require.Equal(t, 11, o.looks, "what was stable is not watched again")
 	require.Equal(t, []string{"suzuki"}, o.last().ClosedBy)
 	require.Len(t, o.problems, 1)
 	require.Equal(t, "上限を見直していなかった", o.problems[0].RootCause)

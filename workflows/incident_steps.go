@@ -17,7 +17,7 @@ import (
 var (
 	impactValue     = runbook.Value{Name: "impact", Means: "影響度 · impact: high, medium, low", Optional: true}
 	urgencyValue    = runbook.Value{Name: "urgency", Means: "緊急度 · urgency: high, medium, low", Optional: true}
-	kindValue       = runbook.Value{Name: "kind", Means: "種別 · note, workaround (暫定対応), report (第一報を別の手段で実施), diagnose (もう一度調査する)", Optional: true}
+	kindValue       = runbook.Value{Name: "kind", Means: "種別 · note, workaround (暫定対応), report (第一報を別の手段で実施), diagnose (もう一度調査する), relapse (復旧していない)", Optional: true}
 	severityValue   = runbook.Value{Name: "severity", Means: "重要度 · a severity of system.yaml"}
 	runbookValue    = runbook.Value{Name: "runbook", Means: "SettingChange または · or Release"}
 	inputValue      = runbook.Value{Name: "input", Means: "その入力（JSON） · its input, as JSON on one line"}
@@ -27,7 +27,7 @@ var (
 )
 
 // noteKinds are what a note may be.
-var noteKinds = []string{"note", "workaround", "report", "diagnose"}
+var noteKinds = []string{"note", "workaround", "report", "diagnose", relapseKind}
 
 // insisting is how long people are told again, after the closure, about a last step that is held, before the run ends without it.
 const insisting = 3 * 24 * time.Hour
@@ -65,6 +65,10 @@ func (h *handling) recover(ctx workflow.Context) (bool, error) {
 func (h *handling) work(ctx workflow.Context) error {
 	h.relapsed = ""
 	h.record.State, h.record.RecoveredAt = store.IncidentWorking, nil
+	if h.problem.RootCause != "" && staysRecovered(ctx) { // of a recovery that was none
+		h.dropCause(ctx)
+		h.note(ctx, "cause-dropped")
+	}
 	for {
 		if err := h.goOn(ctx); err != nil {
 			return err
@@ -116,6 +120,9 @@ func (h *handling) watch(ctx workflow.Context) (stable bool, err error) {
 		h.take(ctx, d)
 		if d != nil && d.Action == runbook.Fix {
 			against = append(against, "a fix was started: "+d.Reason)
+		}
+		if why := relapseOf(d); why != "" {
+			against = append(against, why)
 		}
 	}
 	if well() {

@@ -68,6 +68,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		"SettingChange.emergency-never-approved",
 		"Incident.closed", "Incident.escalated-and-sent-back", "Incident.not-stable", "Incident.fix-refused-then-mended", "Incident.goes-on", "Incident.cancel",
 		"Incident.withdrawn-beside-a-fix", "Incident.goes-on-beside-a-fix", "Incident.first-report-late", "Incident.rings-before-the-closure",
+		"Incident.sent-back-to-the-cause", "Incident.cause-disproved", "Incident.closure-told-when-held",
 		"Release.approve", "Release.reject", "Release.expire", "Release.findings", "Release.exception", "Release.digest-differs", "Release.watch-fails", "Release.rollback-by-person",
 		"SettingChange.standard-after-window", "SettingChange.started-by-incident", "Release.told-at-last", "Incident.gate-left", "Incident.gate-goes-on",
 		"SettingChange.told-done", "SettingChange.told-rejected-when-held", "SettingChange.told-rolled-back", "SettingChange.told-never-approved", "SettingChange.told-after-window",

@@ -94,7 +94,7 @@ func record(out, version string) (err error) {
 		{"Backup", backup}, {"PlannedOutage", plannedOutage}, {"DataLoad", slices.Concat(dataLoad, dataLoadTasks)}, {"DataRepair", dataRepair},
 		{"DataArrival", dataArrival}, {"DataSupport", dataSupport}, {"SettingChange", slices.Concat(settingChange, settingsAgain, settingsTold)},
 		{"Release", slices.Concat(releasesTold, releasesHeld, releasesAgain, releases)},
-		{"Incident", slices.Concat(incident, incidentsHanded, incidentsResumed, incidentTerms)},
+		{"Incident", slices.Concat(incident, incidentsHanded, incidentsResumed, incidentTerms, incidentCauses)},
 		{"DisasterRecovery", slices.Concat(disastersAgain(), disasters)}, {"DisasterReadiness", disasterReadiness},
 	} {
 		for _, t := range show.takes {

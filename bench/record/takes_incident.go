@@ -51,7 +51,12 @@ var incidentCause = map[string]string{"rootCause": "接続プールの枯渇", "
 
 // recovered reports recovery and writes down the cause.
 func (s *stage) recovered(ctx context.Context) error {
-	return errors.Join(s.says(ctx, "work", runbook.Finished, "tanaka", nil), s.says(ctx, "problem", runbook.Finished, "tanaka", incidentCause))
+	return errors.Join(s.says(ctx, "work", runbook.Finished, "tanaka", nil), s.explained(ctx))
+}
+
+// explained writes down the cause.
+func (s *stage) explained(ctx context.Context) error {
+	return s.says(ctx, "problem", runbook.Finished, "tanaka", incidentCause)
 }
 
 // fixes starts a change of the setting web-mode as a fix.
@@ -106,7 +111,7 @@ var incidentFirst = []take{
 			s.says(ctx, "acknowledge", runbook.Acknowledge, "tanaka", map[string]string{"urgency": "medium"}),
 			s.says(ctx, "work", runbook.Note, "kato", map[string]string{"kind": "workaround"}), s.says(ctx, "work", runbook.Note, "kato", map[string]string{"kind": "diagnose"}),
 			s.says(ctx, "work", runbook.Pause, "kato", nil), s.says(ctx, "work", runbook.Resume, "kato", nil),
-			s.recovered(ctx), s.play(ctx, act{"closure", runbook.Reject, "suzuki"}), s.recovered(ctx), s.play(ctx, act{"closure", runbook.Approve, "sato"}), s.ended(ctx, runbook.Done))
+			s.recovered(ctx), s.play(ctx, act{"closure", runbook.Reject, "suzuki"}), s.explained(ctx), s.play(ctx, act{"closure", runbook.Approve, "sato"}), s.ended(ctx, runbook.Done))
 	}},
 	{"not-stable", func(ctx context.Context, s *stage) error {
 		return errors.Join(s.alarm(ctx, types.StateValueAlarm), s.reported(ctx), s.says(ctx, "acknowledge", runbook.Acknowledge, "tanaka", nil),

@@ -71,7 +71,7 @@ var incidentTerms = []take{
 		}
 		return errors.Join(
 			s.Client.SignalWorkflow(ctx, s.id, "", workflows.AlarmSignal, workflows.IncidentAlarm{ID: "event-2", Alarm: "gzs-web-unhealthy-hosts", State: "ALARM"}),
-			s.says(ctx, "work", runbook.Finished, "tanaka", nil), s.play(ctx, act{"closure", runbook.Approve, "sato"}), s.ended(ctx, runbook.Done))
+			s.recovered(ctx), s.play(ctx, act{"closure", runbook.Approve, "sato"}), s.ended(ctx, runbook.Done))
 	}},
 	{"handed-over-beside-a-fix", goesOnBesideAFix},
 	{"handed-over-at-the-closure", func(ctx context.Context, s *stage) error {

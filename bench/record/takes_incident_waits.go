@@ -69,8 +69,8 @@ var incidentWaits = []take{
 		}
 		return errors.Join(
 			s.Client.SignalWorkflow(ctx, s.id, "", workflows.AlarmSignal, workflows.IncidentAlarm{ID: "event-2", Alarm: "gzs-web-unhealthy-hosts", State: "ALARM"}),
-			s.says(ctx, "work", runbook.Finished, "tanaka", nil), s.play(ctx, act{"closure", runbook.Reject, "suzuki"}),
-			s.recovered(ctx), s.play(ctx, act{"closure", runbook.Approve, "sato"}), s.ended(ctx, runbook.Done))
+			s.recovered(ctx), s.play(ctx, act{"closure", runbook.Reject, "suzuki"}),
+			s.explained(ctx), s.play(ctx, act{"closure", runbook.Approve, "sato"}), s.ended(ctx, runbook.Done))
 	}},
 }
 

@@ -65,10 +65,20 @@ func Write(r Report) ([]byte, error) {
 var noteWords = map[string]string{
 	"note": "記録", "workaround": "暫定対応", "pause": "時計の停止（報告者への確認待ち）", "resume": "時計の再開", "severity": "重要度の変更", "recovery": "復旧の報告",
 	"report": "第一報（別の手段）", "diagnose": "再調査", "unstable": "復旧の未確認", "stable": "復旧の確認", "rejected": "終結の差戻し",
+	"relapse": "復旧していないとの報告", "cause-dropped": "原因の記録の取下げ",
 }
 
 func sortOut(in records.Incident, person func(string) string) parts {
-	p := parts{Facts: in.Facts[:min(len(in.Facts), mostFacts)]}
+	p := parts{}
+	shown := 0
+	for _, f := range in.Facts {
+		if f.Source == records.DiagnosisSource {
+			shown = -1
+		}
+		if shown++; shown <= mostFacts {
+			p.Facts = append(p.Facts, f)
+		}
+	}
 	add := func(at time.Time, format string, args ...any) {
 		p.Timeline = append(p.Timeline, moment{at, fmt.Sprintf(format, args...)})
 	}

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -113,6 +114,22 @@ func TestAReportOfAnIncidentWithoutAnythingIsWritten(t *testing.T) {
 	for _, want := range []string{"記録された事実はありません。", "関連するアラームはありません。", "暫定対応は行っていません。", "設定変更・リリースによる対応は行っていません。", "―"} {
 		require.Contains(t, body, want)
 	}
+}
+
+// Each diagnosis shows its first facts, however many the one before has found.
+func TestAReportShowsEveryDiagnosis(t *testing.T) {
+	r := example()
+	for i := range mostFacts {
+		r.Incident.Facts = append(r.Incident.Facts, records.Fact{Source: "ecs", What: fmt.Sprintf("first-%d.", i), At: r.Incident.OpenedAt})
+	}
+	r.Incident.Facts = append(r.Incident.Facts, records.Fact{Source: records.DiagnosisSource, What: "diagnosed again", At: r.Incident.OpenedAt}, records.Fact{Source: "ecs", What: "second-0.", At: r.Incident.OpenedAt})
+	out, err := Write(r)
+	require.NoError(t, err)
+	body := partOf(t, out, "word/document.xml")
+	for _, want := range []string{"first-0.", fmt.Sprintf("first-%d.", mostFacts-3), "diagnosed again", "second-0."} {
+		require.Contains(t, body, want)
+	}
+	require.NotContains(t, body, fmt.Sprintf("first-%d.", mostFacts-2), "two more were there before")
 }
 
 func TestSpansAreWrittenInJapanese(t *testing.T) {

@@ -88,7 +88,11 @@ type Escalation struct {
 	Why string    `json:"why"`
 }
 
-// Fact is something that the diagnosis has read.
+// DiagnosisSource is the source of a fact about a diagnosis itself: that it was made again, or could not be made. The facts behind it
+// are its own.
+const DiagnosisSource = "diagnosis"
+
+// Fact is something that a diagnosis has read.
 type Fact struct {
 	Source string    `json:"source"` // such as ecs:gzs-infra/gzs-api
 	What   string    `json:"what"`
@@ -100,7 +104,7 @@ type Fact struct {
 type IncidentNote struct {
 	At   time.Time `json:"at"`
 	By   string    `json:"by"`
-	Kind string    `json:"kind"` // note, workaround, pause, resume, severity, recovery, closure
+	Kind string    `json:"kind"` // note, workaround, relapse, pause, resume, severity, recovery, rejected, cause-dropped
 	Text string    `json:"text"`
 }
 
