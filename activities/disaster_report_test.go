@@ -158,7 +158,7 @@ func TestDrillsAreRegisteredByTheirRun(t *testing.T) {
 
 func TestMailOfADrillIsNeverTakenForARealOne(t *testing.T) {
 	b := newBench(t)
-	for _, name := range []string{"disaster-declared", "disaster-at-risk", "disaster-doubt", "disaster-redirected", "disaster-return-doubt", "disaster-data-back", "disaster-returned", "disaster-report"} {
+	for _, name := range []string{"disaster-declared", "disaster-at-risk", "disaster-doubt", "disaster-redirected", "disaster-return-doubt", "disaster-again-doubt", "disaster-serves-again", "disaster-data-back", "disaster-returned", "disaster-report"} {
 		for mode, want := range map[string]string{records.ModeDrill: "【訓練】", records.ModeReal: "【実災害】"} {
 			subject, body, err := renderMail(b.system, Mail{Template: name, Data: map[string]string{
 				"mode": mode, "title": "件名", "step": "データベースの起動", "until": "18:00", "detail": "RTO 1時間", "error": "応答なし", "reason": "計画", "runId": "r", "uiUrl": "https://x.example/",

@@ -61,6 +61,8 @@ var mailNeeds = map[string][]string{
 	"disaster-doubt":        {"title", "mode", "error", "runId"},
 	"disaster-redirected":   {"title", "mode", "runId"},
 	"disaster-return-doubt": {"title", "mode", "error", "runId"},
+	"disaster-again-doubt":  {"title", "mode", "error", "runId"},
+	"disaster-serves-again": {"title", "mode", "runId"},
 	"disaster-data-back":    {"title", "mode", "until", "runId"},
 	"disaster-returned":     {"title", "mode", "runId"},
 	"disaster-report":       {"title", "mode", "detail", "runId"},

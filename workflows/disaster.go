@@ -111,6 +111,7 @@ type disaster struct {
 	again          bool      // there may have been one
 	decidedAt      time.Time // when it was decided that they go back, the zero time where that has no budget from there on
 	returns        int       // how often that was decided
+	servingAgain   bool      // a return was given up, and the DR region is to serve again
 	asked          int       // how often people were asked to bring the data back
 	result         DisasterRecoveryResult
 }

@@ -99,7 +99,7 @@ func (d *disaster) halt(ctx workflow.Context) error {
 			return err
 		}
 		now[i] = change
-		if c.services[i] == nil || change.BeforeHash != change.AfterHash { // what is stopped already was stopped by an earlier try
+		if first := c.services[i]; first == nil || first.BeforeHash == first.AfterHash { // how many tasks there were before the first try counts
 			c.services[i] = &change
 		}
 	}
@@ -176,10 +176,14 @@ func (d *disaster) serveAgain() runbook.StepSpec {
 		Do: func(ctx workflow.Context) error {
 			c := &d.changes.back
 			if c.started {
-				if err := d.closeFence(ctx); err != nil {
+				// What cannot be stopped as it was planned, such as what people have changed meanwhile, is looked at all the same.
+				if err := d.closeFence(ctx); runbook.WasCancelled(ctx, err) {
 					return err
 				}
-				if err := d.certain(ctx); err != nil {
+				d.servingAgain = true
+				err := d.certain(ctx)
+				d.servingAgain = false
+				if err != nil {
 					return err
 				}
 				c.started = false

@@ -144,7 +144,7 @@ func (d *disaster) closeFence(ctx workflow.Context) error {
 	}
 	if failed == nil && d.graceful() {
 		for i := range c.services {
-			_, err := runbook.Call(ctx, runbook.Settle, ecs.AwaitECSService, activities.ServiceCheck{ServiceRef: d.primaryService(i), Want: activities.ServiceStopped})
+			_, err := runbook.Call(ctx, runbook.Rise, ecs.AwaitECSService, activities.ServiceCheck{ServiceRef: d.primaryService(i), Want: activities.ServiceStopped})
 			failed = errors.Join(failed, err)
 		}
 	}
@@ -213,7 +213,7 @@ func (d *disaster) startPrimary(ctx workflow.Context, wanted func(name string) b
 		return err
 	}
 	return each(ctx, len(stopped), func(ctx workflow.Context, n int) runbook.Future[struct{}] {
-		return runbook.Start(ctx, runbook.Settle, ecs.AwaitECSService, activities.ServiceCheck{ServiceRef: d.primaryService(stopped[n]), Want: activities.ServiceStarted})
+		return runbook.Start(ctx, runbook.Rise, ecs.AwaitECSService, activities.ServiceCheck{ServiceRef: d.primaryService(stopped[n]), Want: activities.ServiceStarted})
 	})
 }
 
@@ -264,6 +264,13 @@ func (d *disaster) certain(ctx workflow.Context) error {
 
 // doubt asks what to do, and reminds people until somebody has answered; nil means that nobody has.
 func (d *disaster) doubt(ctx workflow.Context, doubts []string) (answer *runbook.Decision, err error) {
+	if d.servingAgain { // nothing is left to give up, and nobody is served
+		return d.askDoubt(ctx, "disaster-again-doubt", drillreport.PartReturn, doubts, runbook.Ask{
+			Kind: "decision", Name: "fence-again", Until: d.on.HoldUntil, Then: "the DR region does not serve again by itself",
+			Why:     "本番系が書込みを続けている可能性があり、災害対策系のサービスを再開できません · nobody is served, and the primary region may still write, so the DR region does not serve again: " + strings.Join(doubts, "; "),
+			Answers: map[string]string{runbook.Retry: "operate", runbook.Resume: "decide"},
+		})
+	}
 	return d.askDoubt(ctx, "disaster-doubt", drillreport.PartRecovery, doubts, runbook.Ask{
 		Kind: "decision", Name: "fence", Until: d.on.HoldUntil, Then: "the run ends and leaves everything as it is",
 		Why:     "本番系が書込みを続けている可能性があります · the primary region may still write: " + strings.Join(doubts, "; "),

@@ -12,13 +12,17 @@ import (
 // left is what a run that has gone back, or was given up, leaves: what costs in the DR region until somebody deletes it, and what was not put
 // back by the run. It is "" when everything is as it was.
 func (d *disaster) left() string {
-	all := d.lasting(d.tried)
+	return strings.Join(append(d.lasting(d.tried), d.skipped()...), "\n")
+}
+
+// skipped is what the run has not put back, as a person said that it need not.
+func (d *disaster) skipped() (all []string) {
 	for _, s := range d.Status().Steps {
 		if s.State == runbook.StepSkipped && strings.HasPrefix(s.Name, "undo-") {
 			all = append(all, "・手順による取り消しを省略したもの："+japanese(s.Title))
 		}
 	}
-	return strings.Join(all, "\n")
+	return all
 }
 
 // lasting is what steps leave that were tried. A drill leaves nothing.

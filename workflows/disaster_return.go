@@ -113,7 +113,7 @@ func (d *disaster) checkPrimary() runbook.StepSpec {
 				}
 			}
 			return each(ctx, len(needed), func(ctx workflow.Context, n int) runbook.Future[struct{}] {
-				return runbook.Start(ctx, runbook.Settle, ecs.AwaitECSService, activities.ServiceCheck{ServiceRef: d.primaryService(needed[n]), Want: activities.ServiceServing})
+				return runbook.Start(ctx, runbook.Rise, ecs.AwaitECSService, activities.ServiceCheck{ServiceRef: d.primaryService(needed[n]), Want: activities.ServiceServing})
 			})
 		},
 	}
@@ -148,7 +148,7 @@ func (d *disaster) wayBack(ctx workflow.Context, err error) error {
 		return left
 	}
 	if err == nil {
-		d.tell(ctx, "disaster-returned", map[string]string{"detail": d.measured(), "left": d.left(), "seen": mark(d.seenBack)})
+		d.tell(ctx, "disaster-returned", map[string]string{"detail": d.measured(), "left": strings.Join(d.lasting(d.tried), "\n"), "skipped": strings.Join(d.skipped(), "\n"), "seen": mark(d.seenBack)})
 	}
 	return err
 }

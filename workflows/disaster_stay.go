@@ -31,6 +31,7 @@ func (d *disaster) stay(ctx workflow.Context) error {
 			})
 		},
 	}
+	again := 0 // how often the DR region served again
 	return d.Within(ctx, limit, func(ctx workflow.Context) error {
 		for {
 			err := d.tryReturn(ctx, until)
@@ -42,6 +43,10 @@ func (d *disaster) stay(ctx workflow.Context) error {
 			if d.changes.back.begun { // nobody is served
 				if err := d.stepIn(ctx, drillreport.PartReturn, d.serveAgain()); err != nil {
 					return err
+				}
+				if workflow.GetVersion(ctx, "serves-again-told", workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+					again++
+					d.Tell(ctx, fmt.Sprintf("serves-again-%d", again), "disaster-serves-again", d.on.MailList, nil)
 				}
 			}
 			if !workflow.Now(ctx).Before(until) {

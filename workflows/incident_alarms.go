@@ -85,6 +85,8 @@ func (h *handling) rangClosed(ctx workflow.Context) {
 	}
 	h.telling++
 	defer func() { h.telling-- }()
+	ctx, stop := workflow.NewDisconnectedContext(ctx) // it counts as told from here on
+	defer stop()
 	h.relapsed = ""
 	h.escalate(ctx, lateAlarm)
 }

@@ -144,7 +144,7 @@ func (h *handling) pass(ctx workflow.Context, gate runbook.Gate) error {
 
 func (h *handling) closureGate() runbook.Gate {
 	return runbook.Gate{
-		Name: "closure", Asks: "障害の終結 · has it recovered, and may it be closed? a rejection sends it back to the cause", Plan: h.closurePlan,
+		Name: "closure", Asks: "障害の終結 · has it recovered, and may it be closed? a rejection sends it back", Plan: h.closurePlan,
 		Expires: "it is escalated, and asked again",
 	}
 }
@@ -221,19 +221,36 @@ func (h *handling) tellClosed() runbook.StepSpec {
 	}
 }
 
-// last does a last step. What is closed stays closed: there is no way back, and people are told again for some days. While the description
-// says of nobody that they may answer, the chain is told, and it is tried again.
+// last does a last step. What is closed stays closed: there is no way back. When nobody answers a hold it is tried again, for some days.
+// While the description says of nobody that they may answer, the chain is told, and it is tried again likewise.
 func (h *handling) last(ctx workflow.Context, step runbook.StepSpec) error {
-	step.Onward, step.InsistUntil = func() bool { return true }, h.record.ClosedAt.Add(insisting)
-	for {
+	if h.edition < describedEdition {
+		return h.insist(ctx, step)
+	}
+	step.Onward = func() bool { return true }
+	for until := h.record.ClosedAt.Add(insisting); ; {
 		err := h.Step(ctx, step)
-		if !h.outlives(ctx, err) {
+		unmanned := h.outlives(ctx, err)
+		if !unmanned && !runbook.IsEnd(err, runbook.ErrRolledBack) || !workflow.Now(ctx).Before(until) {
 			return err
+		}
+		if !unmanned {
+			continue
 		}
 		if err := h.unanswered(ctx, h.ask(ctx, runbook.Ask{Name: step.Name}), err); err != nil {
 			return err
 		}
 	}
+}
+
+// insist does a last step as earlier editions did: with a way back, after which it was tried again.
+func (h *handling) insist(ctx workflow.Context, step runbook.StepSpec) (err error) {
+	for range mostPersisting {
+		if err = h.Step(ctx, step); !runbook.IsEnd(err, runbook.ErrRolledBack) {
+			return err
+		}
+	}
+	return err
 }
 
 // ends records how a run ends that was not closed, and that a last alarm was not overlooked.

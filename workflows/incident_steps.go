@@ -29,8 +29,12 @@ var (
 // noteKinds are what a note may be.
 var noteKinds = []string{"note", "workaround", "report", "diagnose", relapseKind}
 
-// insisting is how long people are told again, after the closure, about a last step that is held, before the run ends without it.
-const insisting = 3 * 24 * time.Hour
+// insisting is how long a last step is tried again after the closure, each time that nobody has answered its hold, before the run ends
+// without it. Earlier editions tried it mostPersisting times.
+const (
+	insisting      = 3 * 24 * time.Hour
+	mostPersisting = 3
+)
 
 // acknowledge waits until somebody takes the incident on.
 func (h *handling) acknowledge(ctx workflow.Context) error {

@@ -16,7 +16,6 @@ func TestDisasterIsReadStrictly(t *testing.T) {
 		"no target":                    {"  rto: 2h ", "  # ", "disaster.rto", "is missing"},
 		"budgets above the target":     {"  rto: 2h ", "  rto: 1h ", "disaster.budgets", "come to 2h, more than rto (1h0m0s)"},
 		"a run too short":              {"maxDuration: 24h               # of a run", "maxDuration: 3h               # of a run", "disaster.maxDuration", "together (3h17m)"},
-		"the last copy left out":       {"lastCopy: 15m, ", "", "disaster.budgets.lastCopy", "is missing"},
 		"the last copy does not fit":   {"lastCopy: 15m, ", "lastCopy: 16m, ", "disaster.budgets", "come to 2h1m, more than rto (2h0m0s)"},
 		"a budget left out":            {"smoke: 5m, redirect", "redirect", "disaster.budgets.smoke", "is missing"},
 		"loss before the alarm":        {"rpo: 28h ", "rpo: 12h ", "disaster.rpo", "shorter than database.backup.maxAge (26h0m0s)"},

@@ -175,7 +175,7 @@ func (r *report) validateDisasterTimes(at string, d *Disaster) {
 	for _, b := range d.Budgets.List() {
 		key := b.Step
 		if key == "last-copy" {
-			if key = "lastCopy"; d.Database.Via == ViaGlobalCluster && !r.Has(at+".budgets.lastCopy") { // nothing is copied
+			if key = "lastCopy"; !r.Has(at + ".budgets.lastCopy") { // nothing warns of it then
 				continue
 			}
 		}

@@ -42,6 +42,8 @@ var (
 	Send = Policy{attempt: time.Minute, attempts: 4, first: 2 * time.Second, longest: 30 * time.Second}
 	// Settle waits until AWS has finished: CloudFront up to 35 minutes, RDS 30, ECS 10.
 	Settle = Policy{attempt: 45 * time.Minute, attempts: 5, first: time.Second, longest: 30 * time.Second}
+	// Rise waits until the tasks of a service run, where people have to decide soon what else to do: fifteen minutes at most.
+	Rise = Policy{attempt: 15 * time.Minute, total: 15 * time.Minute, first: time.Second, longest: 10 * time.Second}
 	// Observe repeats a check from outside until it holds, for at most ten minutes.
 	Observe = Policy{attempt: 20 * time.Second, total: 10 * time.Minute, first: time.Second, longest: 10 * time.Second}
 	// Follow waits for another run, which has limits of its own.

@@ -8,7 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-var policies = map[string]Policy{"Read": Read, "Change": Change, "Send": Send, "Settle": Settle, "Observe": Observe, "Courtesy": Courtesy, "Launch": Launch}
+var policies = map[string]Policy{"Read": Read, "Change": Change, "Send": Send, "Settle": Settle, "Observe": Observe, "Courtesy": Courtesy, "Launch": Launch, "Rise": Rise}
 
 func TestEveryPolicyEndsAndNoticesADeadWorker(t *testing.T) {
 	for name, p := range policies {
