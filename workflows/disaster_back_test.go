@@ -17,8 +17,11 @@ import (
 
 // halts is how the services of the DR region end, and come back.
 func (r *regions) halts() {
+	tasks := map[string]int{} // by the hash of a plan's before
 	stub(r.world, "PlanDisasterServiceHalt", func(in activities.DisasterServiceRef) (plan.Change, error) {
-		return planned("ecs:"+dr+"/"+in.Name+"/halt", r.at.Tasks[in.Name], 0)
+		change, err := planned("ecs:"+dr+"/"+in.Name+"/halt", r.at.Tasks[in.Name], 0)
+		tasks[change.BeforeHash] = r.at.Tasks[in.Name]
+		return change, err
 	})
 	act(r, "HaltDisasterService", func(in activities.DisasterServiceChange) (struct{}, error) {
 		if !r.drSlow {
@@ -33,7 +36,7 @@ func (r *regions) halts() {
 		return struct{}{}, nil
 	})
 	act(r, "ResumeDisasterService", func(in activities.DisasterServiceChange) (struct{}, error) {
-		r.at.Tasks[in.Name] = 2
+		r.at.Tasks[in.Name] = tasks[in.Change.BeforeHash]
 		return struct{}{}, nil
 	})
 	stub(r.world, "CheckDisasterHalt", func(activities.FenceCheck) (activities.FenceSeen, error) {
@@ -188,6 +191,28 @@ func TestAReturnThatIsGivenUpLetsTheDRRegionServeAgain(t *testing.T) {
 			system.ViaSnapshot, goingBack("held check-primary", "rollback", "kato"), "",
 			func(r *regions) { r.broken = true },
 		},
+		"somebody has changed the primary region meanwhile": {
+			system.ViaSnapshot, goingBack("held check-primary", "rollback", "kato", "decision primary-writes", "retry", "tanaka"), "",
+			func(r *regions) {
+				r.broken = true
+				r.fail["StopECSService"] = func(n int) error {
+					if n <= 2 { // the fence of the beginning
+						return nil
+					}
+					if n > 4 { // it was asked, and people have stopped it by hand
+						r.at.Primary, r.at.Jobs = map[string]int{"gzs-web": 0, "gzs-batch": 0}, false
+					}
+					return runbook.End(activities.Drifted, "it is neither as before nor as planned")
+				}
+			},
+		},
+		"somebody starts a task while the others end": {
+			system.ViaSnapshot, goingBack("held check-primary", "rollback", "kato", "decision fence-back", "retry", "tanaka"), "",
+			func(r *regions) {
+				r.broken = true
+				r.when("AwaitDisasterServiceHalted", func() { r.at.Tasks["web"] = 1 })
+			},
+		},
 		"the writer has moved already": {
 			system.ViaGlobalCluster, goingBack("held start-primary", "rollback", "kato"), "StartECSService", nil,
 		},
@@ -226,6 +251,7 @@ func TestAReturnThatIsGivenUpLetsTheDRRegionServeAgain(t *testing.T) {
 			resumed := slices.Index(r.calls, "ResumeDisasterService")
 			require.Contains(t, r.calls[resumed:], "AwaitDisasterService", "it is waited for")
 			require.Contains(t, r.calls[resumed:], "CheckDisasterOutside", "and seen from outside")
+			require.Equal(t, name == "it is cancelled", !slices.Contains(r.calls, "mail:disaster-serves-again"), "people are told: %v", r.calls)
 		})
 	}
 }

@@ -266,7 +266,7 @@ func (d *disaster) certain(ctx workflow.Context) error {
 func (d *disaster) doubt(ctx workflow.Context, doubts []string) (answer *runbook.Decision, err error) {
 	if d.servingAgain { // nothing is left to give up, and nobody is served
 		return d.askDoubt(ctx, "disaster-again-doubt", drillreport.PartReturn, doubts, runbook.Ask{
-			Kind: "decision", Name: "fence-again", Until: d.on.HoldUntil, Then: "the DR region does not serve again by itself",
+			Kind: "decision", Name: "primary-writes", Until: d.on.HoldUntil, Then: "the DR region does not serve again by itself",
 			Why:     "本番系が書込みを続けている可能性があり、災害対策系のサービスを再開できません · nobody is served, and the primary region may still write, so the DR region does not serve again: " + strings.Join(doubts, "; "),
 			Answers: map[string]string{runbook.Retry: "operate", runbook.Resume: "decide"},
 		})
