@@ -16,7 +16,7 @@ var mailFiles embed.FS
 // MailKeys are the keys of Mail.Data that templates know. All values are text, times already in words.
 var MailKeys = []string{
 	"title", "reason", "start", "end", "services", "runId", "runbook", "gate", "plan", "until", "requester", "step", "error", "uiUrl", "detail", "mode", "gone",
-	"outcome", "left", "seen", "answers",
+	"outcome", "left", "skipped", "seen", "answers",
 }
 
 // mailNeeds lists, for each template, the keys without which its message would make no sense.

@@ -218,6 +218,13 @@ func TestMailOfADisasterSaysTheOutcomeInWordsAndWhatIsLeft(t *testing.T) {
 	require.Contains(t, body, seen)
 	require.Contains(t, body, "費用が発生いたします")
 	require.Contains(t, body, "tejun-dr-1")
+	delete(data, "left")
+	data["skipped"] = "・手順による取り消しを省略したもの：切替"
+	_, body, err = renderMail(b.system, Mail{Template: "disaster-returned", Data: data})
+	require.NoError(t, err)
+	require.NotContains(t, body, "費用", "what was skipped costs nothing")
+	require.NotContains(t, body, "待機の状態に戻しております")
+	require.Contains(t, body, "■ 取り消しを省略したもの（要確認）\n・手順による取り消しを省略したもの：切替")
 }
 
 func TestMailTemplatesNameTheGates(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
 	sdklog "go.temporal.io/sdk/log"
@@ -134,6 +135,9 @@ func (w *world) changes() {
 	})
 	change[activities.SnapshotRef](w, "AwaitRDSClusterSnapshot")
 	stub(w, "SendSESMail", func(m activities.Mail) (activities.MailResult, error) {
+		for key := range m.Data {
+			assert.Contains(w.t, activities.MailKeys, key, "the mail %s would not be sent", m.Template)
+		}
 		call := "mail:" + m.Template
 		if m.Resend {
 			call += ":again"
