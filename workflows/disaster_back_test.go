@@ -37,6 +37,9 @@ func (r *regions) halts() {
 	})
 	act(r, "ResumeDisasterService", func(in activities.DisasterServiceChange) (struct{}, error) {
 		r.at.Tasks[in.Name] = tasks[in.Change.BeforeHash]
+		if in.Change.BeforeHash == in.Change.AfterHash { // halted by a life before: as the run's first halt found it
+			r.at.Tasks[in.Name] = 2
+		}
 		return struct{}{}, nil
 	})
 	stub(r.world, "CheckDisasterHalt", func(activities.FenceCheck) (activities.FenceSeen, error) {

@@ -118,6 +118,7 @@ func withOutbreak(w *world) *outbreak {
 		return records.Document{Location: "s3://reports/" + in.Incident.ID + ".docx", SHA256: hashOne, Bytes: 9}, nil
 	})
 	stub(w, "SendSESMail", func(m activities.Mail) (activities.MailResult, error) {
+		w.knows(m)
 		w.calls, o.mails = append(w.calls, "mail:"+m.Template), append(o.mails, m)
 		return activities.MailResult{MessageIDs: []string{"m"}}, nil
 	})
@@ -129,8 +130,9 @@ func withOutbreak(w *world) *outbreak {
 			if err := json.Unmarshal(raw.Payload().GetData(), &in); err != nil {
 				return nil, err
 			}
-			o.inputs = append(o.inputs, in)
-			w.calls = append(w.calls, name)
+			w.mu.Lock()
+			o.inputs, w.calls = append(o.inputs, in), append(w.calls, name)
+			w.mu.Unlock()
 			if end := o.fixes[name]; end != nil {
 				if err := end(ctx); err != nil {
 					return nil, err

@@ -68,6 +68,13 @@ func newWorldWithout(t *testing.T, missing ...string) *world {
 	return w
 }
 
+// knows makes sure that mail has no key of which no template knows: it would not be sent.
+func (w *world) knows(m activities.Mail) {
+	for key := range m.Data {
+		assert.Contains(w.t, activities.MailKeys, key, m.Template)
+	}
+}
+
 // stub registers one activity under its permanent name.
 func stub[I, O any](w *world, name string, do func(I) (O, error)) {
 	if slices.Contains(w.missing, name) {
@@ -135,9 +142,7 @@ func (w *world) changes() {
 	})
 	change[activities.SnapshotRef](w, "AwaitRDSClusterSnapshot")
 	stub(w, "SendSESMail", func(m activities.Mail) (activities.MailResult, error) {
-		for key := range m.Data {
-			assert.Contains(w.t, activities.MailKeys, key, "the mail %s would not be sent", m.Template)
-		}
+		w.knows(m)
 		call := "mail:" + m.Template
 		if m.Resend {
 			call += ":again"
