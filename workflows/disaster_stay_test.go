@@ -133,9 +133,11 @@ func TestAReturnIsDecidedOnAPlanThatStillHolds(t *testing.T) {
 	r.answers(table)
 	looked := 0
 	r.fail["PlanRoute53Redirect"] = func(n int) error {
-		if looked = n; n == 4 { // the plan of the recovery, the one that was declared, the plan of the return: this one is for the confirmation
+		switch looked = n; n {
+		case 4: // the plan of the recovery, the one that was declared, the plan of the return: this one is for the confirmation
 			r.at.Record = "elsewhere"
-			r.env.RegisterDelayedCallback(func() { r.at.Record = dr }, 0)
+		case 5:
+			r.at.Record = dr
 		}
 		return nil
 	}
